@@ -1,0 +1,214 @@
+"""What can go wrong on the way of a request, and what the caller is told.
+
+    RouterError
+    ├── BadRequest                the request is at fault
+    │   ├── UnsupportedField      a field this gateway refuses or does not know
+    │   ├── ContextTooLong        the prompt does not fit the model
+    │   └── SchemaRefused         a response schema no lane can enforce
+    ├── NotAuthenticated          no key, or a wrong one
+    ├── PolicyDenied              the boundary lets no lane answer
+    ├── UnknownModel              neither a lane nor a model of the bundle
+    ├── UnknownTrace              no evidence under that ID (or not yours)
+    ├── BundleInvalid             the bundle does not check
+    ├── EvidenceUnavailable       evidence can't be made durable
+    ├── DoorRefused               the door found the permit or the body wanting
+    └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
+        ├── LaneTimeout           no connection, first token, next token or end in time
+        ├── LaneUnreachable       connection refused, reset, DNS, TLS
+        ├── LaneOverloaded        the lane is full
+        ├── LaneRateLimited       the provider said 429
+        ├── LaneMisbehaved        malformed or cut answer, 5xx
+        └── ContractViolated      the answer breaks its output contract
+
+`outcome_of` is the one table from an error to HTTP status, OpenAI code and exit code.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from typing_extensions import override
+
+from router.contract import Cause
+
+
+class RouterError(Exception):
+    """Root of every failure that a caller may see. The message says what is wrong, where, and what to do."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    exit_code: ClassVar[int] = 1
+
+
+class BadRequest(RouterError):
+    """The request can't be understood or is not allowed in this form. `param` names the field."""
+
+    status = 400
+    code = "invalid_request"
+    exit_code = 2
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnsupportedField(BadRequest):
+    """A field that this gateway refuses: silence would leave the caller believing it took effect."""
+
+    code = "unsupported_parameter"
+
+
+class ContextTooLong(BadRequest):
+    """Prompt and answer together exceed the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class SchemaRefused(BadRequest):
+    """The response schema is no JSON Schema, or one that no lane can enforce."""
+
+    code = "invalid_json_schema"
+
+
+class NotAuthenticated(RouterError):
+    """No API key, or one the bundle's tenants don't hold."""
+
+    status = 401
+    code = "invalid_api_key"
+    exit_code = 2
+
+
+class PolicyDenied(RouterError):
+    """Every lane that could answer is closed to this request's label. `policies` holds the IDs that said so."""
+
+    status = 403
+    code = "policy_denied"
+
+    def __init__(self, message: str, policies: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.policies = policies
+
+
+class UnknownModel(RouterError):
+    """The request names neither `auto`, a lane, nor a model."""
+
+    status = 404
+    code = "model_not_found"
+    exit_code = 2
+
+
+class UnknownTrace(RouterError):
+    """No evidence is kept under this trace ID for this tenant."""
+
+    status = 404
+    code = "trace_not_found"
+
+
+class BundleInvalid(RouterError):
+    """The bundle does not check; the message lists every finding with file, line and mend."""
+
+    code = "bundle_invalid"
+
+
+class EvidenceUnavailable(RouterError):
+    """Evidence could not be made durable, so no answer may be completed."""
+
+    status = 503
+    code = "evidence_unavailable"
+
+
+class DoorRefused(RouterError):
+    """The door would not let the body out. Never retried on another hosted lane as if it were an outage."""
+
+    status = 403
+    code = "egress_refused"
+
+
+class LaneFailed(RouterError):
+    """An attempt on a lane ended without a usable answer."""
+
+    status = 502
+    code = "lane_failed"
+    cause: ClassVar[Cause] = "connection"
+
+    def __init__(self, lane: str, because: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(f"lane {lane}: {because}")
+        self.lane = lane
+        self.because = because
+        self.retry_after_seconds = retry_after_seconds
+
+    @override
+    def __reduce__(self) -> tuple[type["LaneFailed"], tuple[str, str, float | None]]:
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.lane, self.because, self.retry_after_seconds)
+
+
+class LaneTimeout(LaneFailed):
+    """The lane did not connect, start, go on or end in time."""
+
+    status = 504
+    code = "lane_timeout"
+    cause = "timeout"
+
+
+class LaneUnreachable(LaneFailed):
+    """Nothing answers at the lane's address."""
+
+    code = "lane_unreachable"
+    cause = "connection"
+
+
+class LaneOverloaded(LaneFailed):
+    """The lane has no room; `retry_after_seconds` says when to come back."""
+
+    status = 503
+    code = "lane_overloaded"
+    cause = "overload"
+
+
+class LaneRateLimited(LaneFailed):
+    """The provider's rate limit or quota is used up."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    cause = "rate_limit"
+
+
+class LaneMisbehaved(LaneFailed):
+    """The lane answered with an error of its own, garbage, or a cut stream."""
+
+    code = "lane_bad_answer"
+    cause = "connection"
+
+
+class ContractViolated(LaneFailed):
+    """The answer breaks the request's output contract."""
+
+    status = 422
+    code = "contract_violated"
+    cause = "schema_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a caller is told: HTTP status, OpenAI `error.code` and `error.type`, and the CLI's exit code."""
+
+    status: int
+    code: str
+    type: str
+    exit_code: int
+
+
+_TYPE_OF_STATUS = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return the one table's row for an error; whatever is not ours is an internal error and tells nothing."""
+    if not isinstance(error, RouterError):
+        return Outcome(500, "internal_error", "server_error", 1)
+    fallback = "invalid_request_error" if error.status < 500 else "server_error"
+    return Outcome(error.status, error.code, _TYPE_OF_STATUS.get(error.status, fallback), error.exit_code)

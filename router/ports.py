@@ -1,0 +1,25 @@
+"""The effects that execution needs, as protocols: time, identity and the evidence log. Lanes have their own (`router.lane`)."""
+
+from typing import Protocol
+
+from router.contract import EvidenceEvent
+
+
+class Clock(Protocol):
+    """Time, handed in."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class EvidenceLog(Protocol):
+    """Append-only evidence. The implementation stamps writer, sequence and time."""
+
+    def append(self, trace_id: str, event: EvidenceEvent) -> None:
+        """Hand an event over; order within a trace is kept. Does not wait for the disk."""
+        ...
+
+    async def durable(self, trace_id: str) -> None:
+        """Return once everything appended under this trace is on stable storage. Raises `EvidenceUnavailable`."""
+        ...

@@ -1,0 +1,23 @@
+"""What is known of the world when a decision is made, frozen: so that the decision itself can stay pure.
+
+One owner keeps the living state (`serving/keeper.py`); `docs/state.md` lists each part, its store and its promise. A `State`
+is a snapshot of it. What could not be read is marked unknown here, and unknown closes: see `State.session_unknown`.
+"""
+
+from pydantic import Field
+
+from router.contract import Finding, Frozen, Label
+
+
+class State(Frozen):
+    """A snapshot that `decide` reads beside the request and the bundle.
+
+    `lanes_off`: lanes that must not be used now (switched off, no key at the door, breaker open, saturated), each with its reason.
+    `session_label`: the join over the session's earlier turns. `session_unknown`: the owner could not be asked; the request is
+    then treated as restricted. `late_findings`: what was found after the first decision (a deep scan), input to the second.
+    """
+
+    lanes_off: dict[str, str] = Field(default_factory=dict)
+    session_label: Label = Label()
+    session_unknown: bool = False
+    late_findings: tuple[Finding, ...] = ()

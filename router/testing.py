@@ -1,0 +1,56 @@
+"""Fakes that implement the ports, shipped so that tests (and users' own) need no patching."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+
+from router.contract import EvidenceEvent
+from router.lane import LaneCall, LaneEvent
+
+
+@dataclass
+class ManualClock:
+    """A clock that moves only when told."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time it was set to."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move time on."""
+        self.now += seconds
+
+
+@dataclass
+class MemoryEvidence:
+    """An evidence log in memory: (trace ID, event) in the order of appending."""
+
+    events: list[tuple[str, EvidenceEvent]] = field(default_factory=list)
+
+    def append(self, trace_id: str, event: EvidenceEvent) -> None:
+        """Keep an event."""
+        self.events.append((trace_id, event))
+
+    async def durable(self, trace_id: str) -> None:
+        """Memory is as durable as it gets here."""
+
+
+@dataclass
+class ScriptedLane:
+    """A lane that plays a script: each item is a batch of events to yield or an exception to raise. Keeps the calls it got."""
+
+    script: Callable[[LaneCall], Iterable[tuple[LaneEvent, ...] | BaseException]]
+    calls: list[LaneCall] = field(default_factory=list)
+    closed: int = 0
+
+    async def stream(self, call: LaneCall) -> AsyncIterator[tuple[LaneEvent, ...]]:
+        """Play the script for this call."""
+        self.calls.append(call)
+        try:
+            for item in self.script(call):
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            self.closed += 1
