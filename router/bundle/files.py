@@ -1,0 +1,227 @@
+"""What each file of a bundle holds. Parsed once, strictly; `router.bundle.load` reads them, `router.bundle.check` holds them together."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from models.spec import ModelSpec
+from router.contract import (
+    Action,
+    Budgets,
+    Cause,
+    Frozen,
+    Label,
+    Level,
+    Mode,
+    OutputContract,
+    RetrievalPlan,
+    RiskTier,
+    Sampling,
+    ToolPlan,
+)
+
+
+class ModelsFile(Frozen):
+    """`models.yaml`: the open-weight models this cluster serves, one Ray Serve deployment each."""
+
+    models: tuple[ModelSpec, ...]
+
+
+class Timeouts(Frozen):
+    """Seconds a lane is given: to connect, to the first token, between tokens."""
+
+    connect_seconds: float = Field(default=5.0, gt=0)
+    first_token_seconds: float = Field(default=30.0, gt=0)
+    gap_seconds: float = Field(default=30.0, gt=0)
+
+
+class Price(Frozen):
+    """US dollars per million tokens."""
+
+    input_usd: float = Field(default=0.0, ge=0)
+    output_usd: float = Field(default=0.0, ge=0)
+
+
+class Hosted(Frozen):
+    """How the door reaches a hosted lane. The key stays in the door's environment: only the variable's name is here."""
+
+    provider: str
+    protocol: Literal["openai_chat"] = "openai_chat"
+    base_url: str
+    model: str
+    api_key_env: str
+    region: str
+
+
+class LaneSpec(Frozen):
+    """`lanes.yaml`, one entry: a way to have a request answered.
+
+    A private lane names a model of `models.yaml`; a hosted one says how the door reaches it. `jurisdictions` are those whose data may
+    rest or run there; `cleared_for` the categories a contract (a BAA, say) clears a hosted lane for.
+    """
+
+    name: str
+    purpose: str = ""
+    model: str | None = None
+    hosted: Hosted | None = None
+    context_tokens: int | None = Field(default=None, ge=256)
+    jurisdictions: tuple[str, ...] = ()
+    cleared_for: tuple[str, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    price: Price = Price()
+
+    @model_validator(mode="after")
+    def _private_or_hosted(self) -> "LaneSpec":
+        if (self.model is None) == (self.hosted is None):
+            raise ValueError("a lane has either `model` (private) or `hosted`, not both and not neither")
+        return self
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether an answer means that bytes leave the cluster."""
+        return self.hosted is not None
+
+    @property
+    def model_name(self) -> str:
+        """The model that answers: of `models.yaml`, or the provider's."""
+        return self.hosted.model if self.hosted is not None else str(self.model)
+
+
+class LanesFile(Frozen):
+    """`lanes.yaml`. The order is the preference where several lanes hold the same model."""
+
+    lanes: tuple[LaneSpec, ...]
+
+
+class LadderStep(Frozen):
+    """One step of a named ladder: a lane to try next."""
+
+    lane: str
+
+
+class LadderSpec(Frozen):
+    """`ladders.yaml`, one entry: the lanes to try in this order once the cause that named this ladder struck."""
+
+    name: str
+    purpose: str = ""
+    steps: tuple[LadderStep, ...]
+
+
+class LaddersFile(Frozen):
+    """`ladders.yaml`."""
+
+    ladders: tuple[LadderSpec, ...]
+
+
+FallbackKey = Literal[
+    "on_boundary", "on_timeout", "on_connection", "on_overload", "on_rate_limit", "on_schema_failure", "on_refusal"
+]
+
+
+class RouteSpec(Frozen):
+    """`routes.yaml`, one entry. The first route whose CEL condition holds is taken; `when` left out always holds.
+
+    `fallback` names a ladder by cause. `action` other than `answer` ends the request with `message` and asks no model.
+    """
+
+    id: str
+    because: str
+    when: str | None = None
+    action: Action = "answer"
+    message: str | None = None
+    lane: str | None = None
+    mode: Mode | None = None
+    label: Label = Label()
+    sampling: Sampling = Sampling()
+    retrieval: RetrievalPlan | None = None
+    tools: tuple[ToolPlan, ...] = ()
+    output_contract: OutputContract = OutputContract()
+    fallback: dict[FallbackKey, str] = Field(default_factory=dict)
+    budgets: Budgets | None = None
+
+    @model_validator(mode="after")
+    def _answers_or_speaks(self) -> "RouteSpec":
+        if self.action == "answer" and self.lane is None:
+            raise ValueError("a route that answers needs `lane`")
+        if self.action != "answer" and not self.message:
+            raise ValueError(f"a route with action `{self.action}` needs `message`: what the caller reads")
+        return self
+
+
+class RoutesFile(Frozen):
+    """`routes.yaml`."""
+
+    routes: tuple[RouteSpec, ...]
+
+
+class TierRule(Frozen):
+    """A CEL condition over the request's topic and label that raises the tier to at least `tier`."""
+
+    id: str
+    tier: RiskTier
+    when: str
+    because: str
+
+
+class TierProfile(Frozen):
+    """What a tier demands. `budgets` apply where the route sets none; `temperature_at_most` bounds the decoding."""
+
+    tier: RiskTier
+    temperature_at_most: float | None = None
+    budgets: Budgets = Budgets()
+
+
+class TiersFile(Frozen):
+    """`tiers.yaml`: what findings are worth, what raises the tier, and what each tier demands.
+
+    `raise_at`: findings below this score are listed and raise nothing. `levels`: the level that data of a category has.
+    """
+
+    raise_at: float = Field(default=0.5, ge=0, le=1)
+    levels: dict[str, Level]
+    rules: tuple[TierRule, ...]
+    profiles: tuple[TierProfile, ...]
+
+
+class ApiKey(Frozen):
+    """A key's name and the SHA-256 of the key. `minted: true` instead of a hash: `lane up` makes the key on this box."""
+
+    id: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    minted: bool = False
+
+    @model_validator(mode="after")
+    def _hash_or_minted(self) -> "ApiKey":
+        if (self.sha256 is None) != self.minted:
+            raise ValueError("an API key has either `sha256` or `minted: true`")
+        return self
+
+
+class TenantSpec(Frozen):
+    """`tenants.yaml`, one entry: who may ask, what its requests are labelled at least, which lanes and tools it may use.
+
+    `lanes` and `tools` empty means all of them. `jurisdictions` join the label of every request.
+    """
+
+    org: str
+    keys: tuple[ApiKey, ...] = ()
+    label: Label = Label()
+    lanes: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+class TenantsFile(Frozen):
+    """`tenants.yaml`."""
+
+    tenants: tuple[TenantSpec, ...]
+
+
+class ToolFile(Frozen):
+    """`tools/NAME.yaml`: a server-side tool's contract. `parameters` and `result` are JSON Schemas."""
+
+    name: str
+    description: str
+    side_effect: Literal["read", "write", "irreversible"]
+    parameters: dict[str, object]
+    result: dict[str, object] = Field(default_factory=dict)
+    timeout_seconds: float = Field(default=10.0, gt=0)
