@@ -8,7 +8,6 @@ from models.spec import ModelSpec
 from router.contract import (
     Action,
     Budgets,
-    Cause,
     Frozen,
     Label,
     Level,
