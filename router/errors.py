@@ -18,6 +18,7 @@
         ├── LaneOverloaded        the lane is full
         ├── LaneRateLimited       the provider said 429
         ├── LaneMisbehaved        malformed or cut answer, 5xx
+        ├── LaneRefused           the model refused and the route goes on
         └── ContractViolated      the answer breaks its output contract
 
 `outcome_of` is the one table from an error to HTTP status, OpenAI code and exit code.
@@ -178,6 +179,13 @@ class LaneMisbehaved(LaneFailed):
 
     code = "lane_bad_answer"
     cause = "connection"
+
+
+class LaneRefused(LaneFailed):
+    """The model refused, and the route has a rung for that."""
+
+    code = "model_refused"
+    cause = "refusal"
 
 
 class ContractViolated(LaneFailed):

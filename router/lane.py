@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from router.contract import Label, Message, Sampling, ToolSpec
+from router.contract import Label, Message, RiskTier, Sampling, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
 class LaneCall:
     """One attempt on one lane, complete: nothing else is looked up on the way.
 
-    `json_schema` is the JSON Schema the answer must meet (None: free text; `"{}"`: any JSON object). `deadline_seconds` is what is left of the
-    request's time. `cache_salt` separates tenants' prefix caches and is set by the server alone.
+    `json_schema` is the JSON Schema the answer must meet (None: free text; `"{}"`: any JSON object).
+    `deadline_seconds` is what is left of the request's time. `cache_salt` separates tenants' prefix caches and is set by the server alone.
     """
 
     trace_id: str
@@ -25,6 +25,7 @@ class LaneCall:
     model: str
     org: str
     label: Label
+    risk_tier: RiskTier
     messages: tuple[Message, ...]
     sampling: Sampling
     max_tokens: int

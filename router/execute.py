@@ -1,0 +1,337 @@
+"""How is a decision carried out? The ladder is tried rung by rung; each attempt is bounded in time and recorded.
+
+Before the first piece of content, going to the next rung is invisible to the caller. After it, a failure is the caller's to see:
+what was sent can't be recalled. An answer that is held (not streamed) may therefore still change lanes at its end.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
+
+from router.bundle import Bundle
+from router.contract import (
+    AttemptEnded,
+    AttemptStarted,
+    Cause,
+    ClosedRung,
+    Decided,
+    Decision,
+    Egress,
+    RouteRequest,
+    Rung,
+    Validated,
+)
+from router.decide import narrow
+from router.errors import (
+    ContractViolated,
+    DoorRefused,
+    LaneFailed,
+    LaneMisbehaved,
+    LaneRefused,
+    LaneTimeout,
+    PolicyDenied,
+    RouterError,
+)
+from router.lane import (
+    Departed,
+    Lane,
+    LaneCall,
+    LaneEvent,
+    ReasoningDelta,
+    Refusal,
+    Stop,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
+from router.ports import Clock, EvidenceLog
+from router.validate import validate_answer
+
+Batch = tuple[LaneEvent, ...]
+_CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One request's execution: what it asks, of whom, and where it is recorded.
+
+    `replan` decides anew with the state of now; its answer can only narrow the plan. `hold` keeps the answer back until it is whole
+    and valid. `cache_salt` separates tenants in the engines' prefix caches.
+    """
+
+    trace_id: str
+    request: RouteRequest
+    bundle: Bundle
+    lanes: Mapping[str, Lane]
+    clock: Clock
+    evidence: EvidenceLog
+    replan: Callable[[], Awaitable[tuple[Decision, int]]]
+    hold: bool
+    cache_salt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """Says which rung the following batches come from. Yielded once, before the first of them."""
+
+    rung: Rung
+    attempt: int
+
+
+async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbed, None]:
+    """Carry out a decision with a ladder; yield `Climbed`, then batches of events, the last of which ends with `Stop`.
+
+    Raises what the last attempt raised when no rung is left, `PolicyDenied` when the boundary closed the rest meanwhile, and
+    whatever is the caller's own fault (`ContextTooLong`, `SchemaRefused`) at once.
+    """
+    deadline = run.clock.monotonic() + decision.budgets.latency_seconds
+    remaining, cause, attempt = list(decision.ladder), _START, 0
+    failure: LaneFailed | DoorRefused | None = None
+    while rung := _take_next(remaining, cause):
+        if failure is not None:
+            decision = await _narrowed(decision, run)
+            if not any(rung.lane == still.lane for still in decision.ladder):
+                continue
+        attempt += 1
+        call = _call(decision, run, rung, attempt, deadline - run.clock.monotonic())
+        if call.deadline_seconds <= 0:
+            raise LaneTimeout(rung.lane, "no time is left for another attempt") from failure
+        sent = False
+        try:
+            goes_on_after_refusal = any("refusal" in left.on for left in remaining)
+            async with aclosing(_attempt(call, cause, run, goes_on_after_refusal)) as batches:
+                async for batch in batches:
+                    if not sent:
+                        sent = True
+                        yield Climbed(rung, attempt)
+                    yield batch
+            return
+        except (LaneFailed, DoorRefused) as error:
+            if sent:
+                raise
+            failure = error
+            cause = error.cause if isinstance(error, LaneFailed) else "boundary"
+    if failure is None:
+        raise PolicyDenied("no lane may answer this request", _policies_of(decision.closed))
+    raise failure
+
+
+_START: Final[Cause] = "start"
+
+
+def _take_next(remaining: list[Rung], cause: Cause) -> Rung | None:
+    """Drop rungs up to and including the next one that this cause leads to, and return that one."""
+    while remaining:
+        rung = remaining.pop(0)
+        if cause in rung.on:
+            return rung
+    return None
+
+
+async def _narrowed(decision: Decision, run: Run) -> Decision:
+    """Decide again before another send, record it, and keep only what both decisions allow."""
+    later, microseconds = await run.replan()
+    narrowed = narrow(decision, later)
+    run.evidence.append(
+        run.trace_id, Decided(decision=narrowed, because="before the next rung", decide_microseconds=microseconds)
+    )
+    return narrowed
+
+
+def _policies_of(closed: tuple[ClosedRung, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(policy for rung in closed for policy in rung.policies))
+
+
+def _call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: float) -> LaneCall:
+    """Everything the lane needs to know, resolved."""
+    request, lane = run.request, run.bundle.lanes[rung.lane]
+    schema_name, schema_json = contract_schema(decision, run)
+    return LaneCall(
+        trace_id=run.trace_id,
+        attempt=attempt,
+        lane=rung.lane,
+        model=rung.model,
+        org=request.org,
+        label=decision.label,
+        risk_tier=decision.risk_tier,
+        messages=request.messages,
+        sampling=decision.sampling,
+        max_tokens=decision.budgets.output_tokens,
+        deadline_seconds=seconds_left,
+        first_token_seconds=min(decision.budgets.first_token_seconds, lane.timeouts.first_token_seconds),
+        bundle_hash=decision.bundle_hash,
+        client_tools=request.client_tools,
+        tool_choice=request.tool_choice,
+        schema_name=schema_name,
+        json_schema=schema_json,
+        cache_salt=run.cache_salt,
+    )
+
+
+def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | None]:
+    """Name and JSON Schema text of the answer's contract; (None, None) for free text, `"{}"` for any JSON object."""
+    contract = decision.output_contract
+    if contract.type == "text":
+        return None, None
+    if contract.schema_name is None or contract.schema_name == "request":
+        return run.request.response_format.name, run.request.response_format.json_schema or "{}"
+    return contract.schema_name, run.bundle.contracts[contract.schema_name]
+
+
+async def _attempt(call: LaneCall, cause: Cause, run: Run, goes_on_after_refusal: bool) -> AsyncGenerator[Batch, None]:
+    """Ask one lane. Records how the attempt began and, whatever happens, how it ended.
+
+    A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.
+    """
+    record = _Attempt(call, run)
+    run.evidence.append(call.trace_id, AttemptStarted(attempt=call.attempt, lane=call.lane, model=call.model, on=cause))
+    held: list[LaneEvent] = []
+    try:
+        async with aclosing(_within_time(call, run)) as batches:
+            async for batch in batches:
+                events = record.take(batch)
+                held.extend(events)
+                if held and not run.hold and (record.spoke or (record.refused and not goes_on_after_refusal)):
+                    yield tuple(held)
+                    held.clear()
+        record.check_end()
+        if record.refused and goes_on_after_refusal and held:
+            raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
+        if held:
+            yield tuple(held)
+    except RouterError as error:
+        record.failed(error)
+        raise
+    finally:
+        record.close()
+
+
+async def _within_time(call: LaneCall, run: Run) -> AsyncGenerator[Batch, None]:
+    """Yield the lane's batches, each within its own deadline and all within the request's. Raises `LaneTimeout`."""
+    gap = run.bundle.lanes[call.lane].timeouts.gap_seconds
+    deadline = run.clock.monotonic() + call.deadline_seconds
+    wait, what = call.first_token_seconds, "first token"
+    async with aclosing(run.lanes[call.lane].stream(call)) as batches:  # type: ignore[type-var]
+        while True:
+            left = deadline - run.clock.monotonic()
+            try:
+                async with asyncio.timeout(min(wait, left)):
+                    batch = await anext(batches)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                because = f"no {what} within {wait:g} s" if wait < left else "the request's time is up"
+                raise LaneTimeout(call.lane, because) from error
+            yield batch
+            wait, what = gap, "next token"
+
+
+class _Attempt:
+    """What is known of an attempt while it runs; becomes one `AttemptEnded`."""
+
+    def __init__(self, call: LaneCall, run: Run) -> None:
+        self.call, self.run = call, run
+        self.started = run.clock.monotonic()
+        self.first_token: float | None = None
+        self.usage: Usage | None = None
+        self.stop: Stop | None = None
+        self.refused = False
+        self.text: list[str] = []
+        self.end = "cancelled"
+        self.because: str | None = None
+
+    @property
+    def spoke(self) -> bool:
+        """Whether content of the answer has come."""
+        return self.first_token is not None
+
+    def take(self, batch: Batch) -> Batch:
+        """Note a batch; return what of it goes on to the caller. A contract is checked before the `Stop` passes."""
+        onward: list[LaneEvent] = []
+        for event in batch:
+            match event:
+                case Departed():
+                    self._egress(event)
+                    continue
+                case TextDelta():
+                    if self.call.json_schema is not None:
+                        self.text.append(event.text)
+                case Usage():
+                    self.usage = event
+                case Refusal():
+                    self.refused = True
+                case Stop():
+                    self.stop = event
+                    self._validate(event)
+                case ReasoningDelta() | ToolCallDelta():
+                    pass
+            if self.first_token is None and isinstance(event, _CONTENT):
+                self.first_token = self.run.clock.monotonic() - self.started
+            onward.append(event)
+        return tuple(onward)
+
+    def check_end(self) -> None:
+        """Say how the attempt ended. Raises `LaneMisbehaved` for a stream that just stopped coming."""
+        if self.stop is None:
+            raise LaneMisbehaved(self.call.lane, "the stream ended without saying why")
+        self.end = "refusal" if self.refused else self.stop.reason
+
+    def failed(self, error: RouterError) -> None:
+        self.end = error.cause if isinstance(error, LaneFailed) else error.code
+        self.because = error.because if isinstance(error, LaneFailed) else str(error)
+
+    def close(self) -> None:
+        price = self.run.bundle.lanes[self.call.lane].price
+        usage = self.usage
+        cost = usage and (usage.input_tokens * price.input_usd + usage.output_tokens * price.output_usd) / 1e6
+        self.run.evidence.append(
+            self.call.trace_id,
+            AttemptEnded(
+                attempt=self.call.attempt,
+                lane=self.call.lane,
+                model=self.call.model,
+                ended=self.end,
+                because=self.because,
+                model_version=self.stop and self.stop.model_version,
+                input_tokens=usage and usage.input_tokens,
+                output_tokens=usage and usage.output_tokens,
+                cost_usd=cost,
+                first_token_seconds=self.first_token,
+                seconds=self.run.clock.monotonic() - self.started,
+            ),
+        )
+
+    def _validate(self, stop: Stop) -> None:
+        """Hold the whole answer against its contract. One cut off by length is shown as incomplete, not as a violation."""
+        if self.call.json_schema is None or stop.reason != "stop" or self.refused:
+            return
+        validity = validate_answer("".join(self.text), self.call.json_schema)
+        self.run.evidence.append(
+            self.call.trace_id,
+            Validated(
+                attempt=self.call.attempt,
+                contract=self.call.schema_name or "json_object",
+                valid=validity.valid,
+                errors=validity.errors,
+            ),
+        )
+        if not validity.valid:
+            raise ContractViolated(self.call.lane, "the answer breaks its contract: " + "; ".join(validity.errors))
+
+    def _egress(self, departed: Departed) -> None:
+        self.run.evidence.append(
+            self.call.trace_id,
+            Egress(
+                attempt=self.call.attempt,
+                lane=self.call.lane,
+                provider=departed.provider,
+                body_sha256=departed.body_sha256,
+                body_bytes=departed.body_bytes,
+                permit_nonce=departed.permit_nonce,
+                ledger_entry=departed.ledger_entry,
+                allowed=True,
+                because="the door let it out",
+            ),
+        )
