@@ -11,6 +11,7 @@
     ├── UnknownTrace              no evidence under that ID (or not yours)
     ├── BundleInvalid             the bundle does not check
     ├── EvidenceUnavailable       evidence can't be made durable
+    ├── StateUnavailable          the owner of the state can't be asked
     ├── DoorRefused               the door found the permit or the body wanting
     └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
         ├── LaneTimeout           no connection, first token, next token or end in time
@@ -117,11 +118,25 @@ class EvidenceUnavailable(RouterError):
     code = "evidence_unavailable"
 
 
+class StateUnavailable(RouterError):
+    """What must be remembered (a session's label) could not be, so the request does not go on."""
+
+    status = 503
+    code = "state_unavailable"
+
+
 class DoorRefused(RouterError):
-    """The door would not let the body out. Never retried on another hosted lane as if it were an outage."""
+    """The door would not let the body out. Never retried on another hosted lane as if it were an outage.
+
+    `policies` holds the IDs that said so, where a policy did.
+    """
 
     status = 403
     code = "egress_refused"
+
+    def __init__(self, message: str, policies: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.policies = policies
 
 
 class LaneFailed(RouterError):
