@@ -1,0 +1,28 @@
+"""What can be wrong with a model folder or its source, and what to do about it.
+
+ModelError
+├── UnknownModelSource   no way is known to fetch a model of that name
+├── SourceMissing        the distribution that carries the weights is not installed
+├── SourceAltered        the carried file is not the one this code was written for
+└── FolderUnfit          a model folder holds what it must not, or a byte differs from its manifest
+"""
+
+
+class ModelError(Exception):
+    """Root of the failures of this package. The message names the file, says what is wrong and what to do."""
+
+
+class UnknownModelSource(ModelError):
+    """The name is none of those that can be fetched."""
+
+
+class SourceMissing(ModelError):
+    """The distribution that carries the weights is not installed, or holds no such file."""
+
+
+class SourceAltered(ModelError):
+    """The carried file's SHA-256 is not the pinned one."""
+
+
+class FolderUnfit(ModelError):
+    """A model folder is refused; the message lists every flaw."""
