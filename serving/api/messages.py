@@ -58,11 +58,7 @@ def _message(entry: object, where: str) -> Message:
     content = _content(fields.get("content"), role, f"{where}.content")
     if fields.get("refusal") is not None:
         content = (*content, _text_part(fields["refusal"], f"{where}.refusal"))
-    if (
-        not content
-        and not calls
-        and not (role == "assistant" and "content" in fields and fields["content"] is not None)
-    ):
+    if not content and not calls:
         raise BadRequest(f"{where}.content: is required", f"{where}.content")
     answers = _string(fields.get("tool_call_id"), f"{where}.tool_call_id") if role == "tool" else None
     return Message(role=role, content=content, tool_calls=calls, tool_call_id=answers)
@@ -83,8 +79,6 @@ def _content(value: object, role: Role, where: str) -> tuple[Part, ...]:
         return (_text_part(value, where),)
     if not isinstance(value, list):
         raise BadRequest(f"{where}: must be a string or a list of parts", where)
-    if not value and role != "assistant":
-        raise BadRequest(f"{where}: must hold at least one part", where)
     return tuple(_part(part, role, f"{where}[{index}]") for index, part in enumerate(value))
 
 

@@ -202,13 +202,20 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_is_either_messages_or_a_bad_request(value: object) -> None:
+def test_any_json_is_either_messages_or_a_bad_request_that_names_a_field(value: object) -> None:
+    refused: BadRequest | None = None
+    messages: tuple[Message, ...] = ()
+
     try:
         messages = parse_messages(value)
-    except BadRequest as refused:
-        assert refused.param is not None
-        return
-    assert all(Message.model_validate_json(message.model_dump_json()) == message for message in messages)
+    except BadRequest as error:
+        refused = error
+
+    if refused is not None:
+        assert str(refused).startswith(f"{refused.param}: ")
+    else:
+        assert messages
+        assert all(Message.model_validate_json(message.model_dump_json()) == message for message in messages)
 
 
 @given(st.text(min_size=40, max_size=60).filter(lambda text: "{" not in text))
