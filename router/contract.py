@@ -432,7 +432,9 @@ class Finished(Frozen):
 
     kind: Literal["finished"] = "finished"
     status: int
-    ended: Literal["answered", "refused", "approval", "clarify", "denied", "failed", "cancelled", "bad_request"]
+    ended: Literal[
+        "answered", "decided", "refused", "approval", "clarify", "denied", "failed", "cancelled", "bad_request"
+    ]
     because: str | None = None
     lane: str | None = None
     model: str | None = None

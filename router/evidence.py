@@ -22,11 +22,15 @@ from router.contract import (
 def fold(entries: Iterable[EvidenceEntry]) -> Evidence | None:
     """Return the record that these entries of one trace make, or None where there are none.
 
-    Entries are taken in time's order, and in the writer's own order where one writer wrote several.
+    One writer's entries are taken in its own sequence (its clock may jump), writers in the order of their first entry.
     """
-    ordered = sorted(entries, key=lambda entry: (entry.at, entry.writer, entry.sequence))
-    if not ordered:
+    unordered = list(entries)
+    if not unordered:
         return None
+    first: dict[str, tuple[int, float]] = {}
+    for entry in unordered:
+        first[entry.writer] = min(first.get(entry.writer, (entry.sequence, entry.at)), (entry.sequence, entry.at))
+    ordered = sorted(unordered, key=lambda entry: (first[entry.writer][1], entry.writer, entry.sequence))
     found = _Parts()
     for entry in ordered:
         found.take(entry)

@@ -100,8 +100,8 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
             raise LaneTimeout(rung.lane, "no time is left for another attempt") from failure
         sent = False
         try:
-            goes_on_after_refusal = any("refusal" in left.on for left in remaining)
-            async with aclosing(_attempt(call, cause, run, goes_on_after_refusal)) as batches:
+            reroutes = any("refusal" in left.on for left in remaining)
+            async with aclosing(_attempt(call, cause, run, goes_on_after_refusal=reroutes)) as batches:
                 async for batch in batches:
                     if not sent:
                         sent = True
@@ -180,7 +180,9 @@ def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | Non
     return contract.schema_name, run.bundle.contracts[contract.schema_name]
 
 
-async def _attempt(call: LaneCall, cause: Cause, run: Run, goes_on_after_refusal: bool) -> AsyncGenerator[Batch, None]:
+async def _attempt(
+    call: LaneCall, cause: Cause, run: Run, *, goes_on_after_refusal: bool
+) -> AsyncGenerator[Batch, None]:
     """Ask one lane. Records how the attempt began and, whatever happens, how it ended.
 
     A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.

@@ -49,6 +49,11 @@ class Settings(Frozen):
         return self.home / "permit.pub"
 
     @property
+    def salt_file(self) -> Path:
+        """Secret from which each tenant's prefix-cache salt is made (0600)."""
+        return self.home / "salt.key"
+
+    @property
     def keys_file(self) -> Path:
         """API keys minted on this box: JSON, `org/key id` to key (0600)."""
         return self.home / "keys.json"

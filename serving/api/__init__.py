@@ -1,1 +1,1 @@
-"""The OpenAI-shaped front door: HTTP in, a RouteRequest on; events in, HTTP out."""
+"""The HTTP face: OpenAI's shapes in, the router's types within, OpenAI's shapes out."""

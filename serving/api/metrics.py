@@ -1,0 +1,40 @@
+"""What do operators watch? Counts and times of requests, decisions and attempts, by lane; never by text or person."""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+_DECIDE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+_ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+requests_total = Counter("lane_requests_total", "Requests ended, by how", ["ended", "status"])
+decisions_total = Counter("lane_decisions_total", "Decisions made", ["route", "risk_tier", "lane"])
+attempts_total = Counter("lane_attempts_total", "Attempts on a lane, by how they ended", ["lane", "ended"])
+tokens_total = Counter("lane_tokens_total", "Tokens, by lane and direction", ["lane", "direction"])
+decide_seconds = Histogram("lane_decide_seconds", "Time of one decision", buckets=_DECIDE_BUCKETS)
+first_token_seconds = Histogram(
+    "lane_first_token_seconds", "Time to the first token", ["lane"], buckets=_ANSWER_BUCKETS
+)
+answer_seconds = Histogram("lane_answer_seconds", "Time of a whole request", buckets=_ANSWER_BUCKETS)
+running_requests = Gauge("lane_running_requests", "Requests being answered", multiprocess_mode="livesum")
+
+
+def exposition() -> tuple[bytes, str]:
+    """Return the metrics of all ingress replicas on this node and their content type.
+
+    With `PROMETHEUS_MULTIPROC_DIR` set, replicas share a folder and any of them answers for all.
+    """
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -1,0 +1,273 @@
+"""Which addresses are served, and what does each answer? Thin: parse, hand to the gateway, render."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from router.contract import Decision, RouteRequest
+from router.errors import BadRequest, RouterError, UnknownTrace
+from router.execute import Batch
+from router.lane import Stop
+from serving.api import metrics
+from serving.api.auth import Caller, Keys
+from serving.api.parse import MOST_BODY_BYTES, ChatAsk, parse_chat
+from serving.api.render import StreamedAnswer, WholeAnswer, error_body, error_event
+from serving.gateway import Gateway, Opening, Trace
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+_GONE = Response(status_code=499)
+
+
+class BodyTooLarge(BadRequest):
+    """The body is larger than any prompt that could be answered."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class Api:
+    """The handlers of one ingress replica."""
+
+    def __init__(self, gateway: Gateway, keys: Keys, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
+        self._gateway = gateway
+        self._keys = keys
+        self._ready = ready
+
+    async def chat(self, http: Request) -> Response:
+        """`POST /v1/chat/completions`."""
+        trace = self._gateway.begin()
+        asked = await self._admit(http, trace)
+        if isinstance(asked, Response):
+            return asked
+        answering = self._stream(asked, trace) if asked.stream else self._whole(asked.request, trace)
+        return await _unless_gone(http, answering)
+
+    async def route(self, http: Request) -> Response:
+        """`POST /v1/route`: the decision for a chat body, without carrying it out."""
+        trace = self._gateway.begin()
+        asked = await self._admit(http, trace)
+        if isinstance(asked, Response):
+            return asked
+        try:
+            decision = await self._gateway.plan(asked.request, trace)
+            await self._gateway.decided_only(trace)
+        except RouterError as error:
+            await self._gateway.fail(trace, error)
+            return _error(error, trace)
+        body = {"trace_id": trace.trace_id, "decision": decision.model_dump(mode="json", by_alias=True)}
+        return Response(orjson.dumps(body), media_type=JSON, headers=_headers(trace, decision))
+
+    async def evidence(self, http: Request, trace_id: str) -> Response:
+        """`GET /v1/evidence/{trace_id}`: the record of one of the tenant's own requests."""
+        caller = self._caller(http)
+        record = await asyncio.to_thread(self._gateway.store.read, trace_id)
+        if record is None or record.accepted is None or record.accepted.org != caller.org:
+            raise UnknownTrace(f"no evidence under trace {trace_id!r} for this key's tenant")
+        return Response(record.model_dump_json(by_alias=True), media_type=JSON)
+
+    async def models(self, http: Request) -> Response:
+        """`GET /v1/models`: `auto`, the lanes that are on, and their models."""
+        self._caller(http)
+        off = self._gateway.keeper.lanes_off
+        owners = {"auto": "private-lane"}
+        for lane in self._gateway.bundle.lanes.values():
+            if lane.name not in off:
+                owner = lane.hosted.provider if lane.hosted else "private-lane"
+                owners.setdefault(lane.name, owner)
+                owners.setdefault(lane.model_name, owner)
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in owners.items()]
+        return Response(orjson.dumps({"object": "list", "data": listed}), media_type=JSON)
+
+    async def readyz(self, http: Request) -> Response:
+        """`GET /readyz`: 200 when every private model answers, else 503 and what does not."""
+        missing = await self._ready()
+        body = {"ready": not missing, "bundle": self._gateway.bundle.hash, "missing": missing}
+        return Response(orjson.dumps(body), 503 if missing else 200, media_type=JSON)
+
+    async def healthz(self, http: Request) -> Response:
+        """`GET /healthz`: this process is alive."""
+        return Response(b'{"alive":true}', media_type=JSON)
+
+    async def metrics(self, http: Request) -> Response:
+        """`GET /metrics`: Prometheus text."""
+        body, content_type = await asyncio.to_thread(metrics.exposition)
+        return Response(body, media_type=content_type)
+
+    def _caller(self, http: Request) -> Caller:
+        return self._keys.caller(http.headers.get("authorization"))
+
+    async def _admit(self, http: Request, trace: Trace) -> ChatAsk | Response:
+        """Authenticate and parse. A request that fails here is recorded too, and answered with its error."""
+        body, org, asked = b"", None, None
+        try:
+            org = self._caller(http).org
+            body = await _body(http)
+            asked = parse_chat(body, http.headers, org)
+        except RouterError as error:
+            self._gateway.accept(trace, body, None, org)
+            await self._gateway.fail(trace, error)
+            return _error(error, trace)
+        self._gateway.accept(trace, body, asked.request, org)
+        return asked
+
+    async def _whole(self, request: RouteRequest, trace: Trace) -> Response:
+        answer = WholeAnswer(trace.trace_id, int(time.time()))
+        opening: Opening | None = None
+        try:
+            async with aclosing(self._gateway.answer(request, trace)) as steps:
+                async for step in steps:
+                    if isinstance(step, Opening):
+                        opening = step
+                    else:
+                        answer.take(step)
+        except RouterError as error:
+            return _error(error, trace)
+        assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
+        answer.model = opening.model or request.model
+        return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
+
+    async def _stream(self, asked: ChatAsk, trace: Trace) -> Response:
+        """Wait for the first content, so that an error before it has its own status; then stream the rest."""
+        steps = self._gateway.answer(asked.request, trace)
+        try:
+            opening = await anext(steps)
+            first = await anext(steps)
+        except RouterError as error:
+            return _error(error, trace)
+        except BaseException:
+            await steps.aclose()
+            raise
+        assert isinstance(opening, Opening), "INVARIANT: the opening comes first"
+        assert not isinstance(first, Opening), "INVARIANT: there is one opening"
+        answer = StreamedAnswer(
+            trace.trace_id, int(time.time()), opening.model or asked.request.model, include_usage=asked.include_usage
+        )
+        pieces = _pieces(answer, first, steps, trace)
+        headers = {**_headers(trace, opening.decision), "cache-control": "no-store"}
+        return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
+
+
+async def _pieces(
+    answer: StreamedAnswer, first: Batch, steps: AsyncGenerator[Opening | Batch, None], trace: Trace
+) -> AsyncIterator[bytes]:
+    """Render batches as they come. An error in the middle ends the stream in-band, without the end mark."""
+    async with aclosing(steps):
+        try:
+            yield answer.opening() + answer.render(first) + (answer.closing() if _is_last(first) else b"")
+            async for batch in steps:
+                assert not isinstance(batch, Opening), "INVARIANT: one opening"
+                rendered = answer.render(batch)
+                if _is_last(batch):
+                    rendered += answer.closing()
+                if rendered:
+                    yield rendered
+        except Exception as error:
+            if not isinstance(error, RouterError):
+                log.exception("trace %s broke in mid-stream", trace.trace_id)
+            yield error_event(error, trace.trace_id)
+
+
+def _is_last(batch: Batch) -> bool:
+    return any(isinstance(event, Stop) for event in batch)
+
+
+async def _unless_gone(http: Request, answering: Awaitable[Response]) -> Response:
+    """Await an answer, but cancel the work as soon as the client hangs up: nobody is left to read it."""
+    work = asyncio.ensure_future(answering)
+    gone = asyncio.ensure_future(_hung_up(http))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+        return _GONE
+    finally:
+        gone.cancel()
+        if not work.done():
+            work.cancel()
+
+
+async def _hung_up(http: Request) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _body(http: Request) -> bytes:
+    """Read the body within bounds. Raises `BodyTooLarge` before more than that is in memory."""
+    chunks, size = [], 0
+    async for chunk in http.stream():
+        size += len(chunk)
+        if size > MOST_BODY_BYTES:
+            raise BodyTooLarge(f"the body is larger than {MOST_BODY_BYTES // 2**20} MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _headers(trace: Trace, decision: Decision) -> dict[str, str]:
+    headers = {
+        "x-lane-trace-id": trace.trace_id,
+        "x-lane-route": decision.route,
+        "x-lane-risk-tier": decision.risk_tier,
+        "x-lane-action": decision.action,
+        "x-lane-policies": ",".join(policy.id for policy in decision.policies),
+    }
+    if trace.lane is not None and trace.model is not None:
+        headers |= {"x-lane-lane": trace.lane, "x-lane-model": trace.model}
+    return headers
+
+
+def _error(error: Exception, trace: Trace) -> Response:
+    status, headers, body = error_body(error, trace.trace_id)
+    decided = _headers(trace, trace.decision) if trace.decision else {"x-lane-trace-id": trace.trace_id}
+    return Response(body, status, media_type=JSON, headers={**decided, **headers})
+
+
+def make_api(api: Api, background: Callable[[], Any]) -> FastAPI:
+    """Return the ASGI application. `background` is run as long as the application lives."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(background())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    app = FastAPI(title="private-lane", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/v1/chat/completions", api.chat, methods=["POST"])
+    app.add_api_route("/v1/route", api.route, methods=["POST"])
+    app.add_api_route("/v1/models", api.models, methods=["GET"])
+    app.add_api_route("/v1/evidence/{trace_id}", api.evidence, methods=["GET"])
+    app.add_api_route("/healthz", api.healthz, methods=["GET"])
+    app.add_api_route("/readyz", api.readyz, methods=["GET"])
+    app.add_api_route("/metrics", api.metrics, methods=["GET"])
+    app.add_exception_handler(RouterError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_error)
+    return app
+
+
+async def _answer_error(http: Request, error: Exception) -> Response:
+    status, headers, body = error_body(error, "-")
+    return Response(body, status, media_type=JSON, headers=headers)
+
+
+async def _answer_http_error(http: Request, error: Exception) -> Response:
+    """Answer unknown addresses and methods in OpenAI's error shape."""
+    assert isinstance(error, HTTPException)
+    detail = {"message": f"{http.method} {http.url.path}: {error.detail}", "type": "invalid_request_error"}
+    code = "not_found" if error.status_code == 404 else "method_not_allowed"
+    body = orjson.dumps({"error": {**detail, "code": code, "param": None}})
+    return Response(body, error.status_code, media_type=JSON, headers=dict(error.headers or {}))

@@ -1,0 +1,269 @@
+"""How does one request become an answer? Decide, record, execute, record: the way of a request, whatever the transport.
+
+Every request that comes in leaves one `Accepted` and exactly one `Finished`; the last piece of an answer is released only when
+both, and all between them, are durable.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from router.bundle import Bundle
+from router.contract import Accepted, AttemptEnded, Decided, Decision, EvidenceEvent, Finished, RouteRequest, Skipped
+from router.decide import decide
+from router.errors import BadRequest, LaneOverloaded, PolicyDenied, RouterError, StateUnavailable, outcome_of
+from router.execute import Batch, Climbed, Run, execute
+from router.labels import at_most
+from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.ports import Clock
+from router.state import State
+from serving.api import metrics
+from serving.keeper import KeeperClient
+from serving.store import EvidenceStore
+
+log = logging.getLogger(__name__)
+
+_LONG_TEXT: Final = 50_000
+"""Characters above which a decision leaves the event loop: it would hold up everyone else's tokens."""
+Ended = Literal["answered", "decided", "refused", "approval", "clarify", "denied", "failed", "cancelled", "bad_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known before the first content: goes into the answer's headers."""
+
+    trace_id: str
+    decision: Decision
+    lane: str | None
+    model: str | None
+
+
+@dataclass(slots=True)
+class Trace:
+    """One request on its way through: its ID, when it began, and the hash of what it has answered so far."""
+
+    trace_id: str
+    started: float
+    lane: str | None = None
+    model: str | None = None
+    answer: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    decision: Decision | None = None
+    finished: bool = False
+
+
+class _Recorder:
+    """The evidence log, and the metrics that follow from what passes into it."""
+
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+
+    def append(self, trace_id: str, event: EvidenceEvent) -> None:
+        self._store.append(trace_id, event)
+        if isinstance(event, AttemptEnded):
+            metrics.attempts_total.labels(event.lane, event.ended).inc()
+            metrics.tokens_total.labels(event.lane, "input").inc(event.input_tokens or 0)
+            metrics.tokens_total.labels(event.lane, "output").inc(event.output_tokens or 0)
+            if event.first_token_seconds is not None:
+                metrics.first_token_seconds.labels(event.lane).observe(event.first_token_seconds)
+
+    async def durable(self, trace_id: str) -> None:
+        await self._store.durable(trace_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything an ingress replica holds."""
+
+    bundle: Bundle
+    lanes: Mapping[str, Lane]
+    keeper: KeeperClient
+    store: EvidenceStore
+    clock: Clock
+    salt: bytes
+
+    def begin(self) -> Trace:
+        """Start a trace. Its ID is minted here, never taken from a caller."""
+        return Trace(secrets.token_hex(16), self.clock.monotonic())
+
+    def accept(self, trace: Trace, body: bytes, request: RouteRequest | None, org: str | None) -> None:
+        """Record that a request came in: hashes and counts, no text."""
+        self.store.append(
+            trace.trace_id,
+            Accepted(
+                org=org,
+                user=request.user if request else None,
+                channel=request.channel if request else "api",
+                requested_model=request.model if request else "",
+                request_sha256=hashlib.sha256(body).hexdigest(),
+                message_count=len(request.messages) if request else 0,
+                character_count=sum(len(message.text) for message in request.messages) if request else 0,
+            ),
+        )
+
+    async def plan(self, request: RouteRequest, trace: Trace) -> Decision:
+        """Decide and record it; a session's label rises before anything else happens. Raises `StateUnavailable`."""
+        state = await self._state(request)
+        decision, microseconds = await self._decide(request, state)
+        trace.decision = decision
+        self.store.append(trace.trace_id, Decided(decision=decision, decide_microseconds=microseconds))
+        metrics.decide_seconds.observe(microseconds / 1e6)
+        metrics.decisions_total.labels(decision.route, decision.risk_tier, decision.lane or "none").inc()
+        session_rises = request.session is not None and not at_most(decision.label, state.session_label)
+        if session_rises and not await self.keeper.raise_session(request.org, str(request.session), decision.label):
+            raise StateUnavailable("the session's label could not be kept; try again")
+        return decision
+
+    async def answer(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
+        """Yield the `Opening`, then batches of events. Ends only after the evidence is durable; raises `RouterError`s."""
+        with metrics.running_requests.track_inprogress():
+            try:
+                async with aclosing(self._steps(request, trace)) as steps:
+                    async for step in steps:
+                        yield step
+            except RouterError as error:
+                await self.fail(trace, error)
+                raise
+            except Exception as error:
+                log.exception("trace %s", trace.trace_id)
+                await self.fail(trace, error)
+                raise
+            finally:
+                if not trace.finished:
+                    self._finish(trace, "cancelled", 499, "the caller went away")
+
+    async def decided_only(self, trace: Trace) -> None:
+        """Record that a request asked for the decision alone."""
+        await self._finish_durably(trace, "decided")
+
+    async def fail(self, trace: Trace, error: Exception) -> None:
+        """Record how a request ended that gets no answer. The error itself is the caller's answer."""
+        if isinstance(error, PolicyDenied):
+            ended: Ended = "denied"
+        elif isinstance(error, RouterError) and error.status < 500:
+            ended = "bad_request" if isinstance(error, BadRequest) or error.status in (401, 404) else "failed"
+        else:
+            ended = "failed"
+        because = str(error) if isinstance(error, RouterError) else type(error).__name__
+        self._finish(trace, ended, outcome_of(error).status, because)
+        await self.store.durable(trace.trace_id)
+
+    async def _steps(self, request: RouteRequest, trace: Trace) -> AsyncIterator[Opening | Batch]:
+        decision = await self.plan(request, trace)
+        if decision.action != "answer":
+            ended: Ended = "refused" if decision.action == "refuse" else decision.action
+            yield Opening(trace.trace_id, decision, None, None)
+            text = decision.message or ""
+            trace.answer.update(text.encode())
+            await self._finish_durably(trace, ended)
+            says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
+            yield (says, Usage(0, 0), Stop("stop"))
+            return
+        _refuse_if_closed(decision)
+        self._note_skipped(decision, trace)
+        async with aclosing(execute(decision, self._run(request, trace))) as steps:
+            async for step in steps:
+                if isinstance(step, Climbed):
+                    trace.lane, trace.model = step.rung.lane, step.rung.model
+                    yield Opening(trace.trace_id, decision, trace.lane, trace.model)
+                    continue
+                _hash_into(trace, step)
+                if isinstance(step[-1], Stop):
+                    await self._finish_durably(trace, "answered")
+                yield step
+
+    def _run(self, request: RouteRequest, trace: Trace) -> Run:
+        async def replan() -> tuple[Decision, int]:
+            return await self._decide(request, await self._state(request))
+
+        return Run(
+            trace_id=trace.trace_id,
+            request=request,
+            bundle=self.bundle,
+            lanes=self.lanes,
+            clock=self.clock,
+            evidence=_Recorder(self.store),
+            replan=replan,
+            hold=not request.stream,
+            cache_salt=hmac.new(self.salt, request.org.encode(), hashlib.sha256).hexdigest(),
+        )
+
+    async def _state(self, request: RouteRequest) -> State:
+        lanes_off = self.keeper.lanes_off
+        if request.session is None:
+            return State(lanes_off=lanes_off)
+        label = await self.keeper.session_label(request.org, request.session)
+        if label is None:
+            return State(lanes_off=lanes_off, session_unknown=True)
+        return State(lanes_off=lanes_off, session_label=label)
+
+    async def _decide(self, request: RouteRequest, state: State) -> tuple[Decision, int]:
+        began = time.perf_counter_ns()
+        if sum(len(message.text) for message in request.messages) > _LONG_TEXT:
+            decision = await asyncio.to_thread(decide, request, self.bundle, state)
+        else:
+            decision = decide(request, self.bundle, state)
+        return decision, (time.perf_counter_ns() - began) // 1000
+
+    def _note_skipped(self, decision: Decision, trace: Trace) -> None:
+        """Say what the plan wants and this version does not run yet: the evidence must not claim more than happened."""
+        if decision.retrieval is not None:
+            because = "no retriever is installed: the answer rests on the model alone"
+            self.store.append(
+                trace.trace_id, Skipped(stage="retrieval", name=decision.retrieval.index, because=because)
+            )
+        for tool in decision.tools:
+            because = "server-side tools are not run yet: the answer rests on the model alone"
+            self.store.append(trace.trace_id, Skipped(stage="tool", name=tool.name, because=because))
+
+    async def _finish_durably(self, trace: Trace, ended: Ended) -> None:
+        self._finish(trace, ended, 200, None)
+        await self.store.durable(trace.trace_id)
+
+    def _finish(self, trace: Trace, ended: Ended, status: int, because: str | None) -> None:
+        if trace.finished:
+            return
+        trace.finished = True
+        seconds = self.clock.monotonic() - trace.started
+        self.store.append(
+            trace.trace_id,
+            Finished(
+                status=status,
+                ended=ended,
+                because=because,
+                lane=trace.lane,
+                model=trace.model,
+                answer_sha256=trace.answer.hexdigest() if status == 200 else None,
+                seconds=seconds,
+            ),
+        )
+        metrics.requests_total.labels(ended, str(status)).inc()
+        metrics.answer_seconds.observe(seconds)
+
+
+def _hash_into(trace: Trace, batch: Batch) -> None:
+    for event in batch:
+        match event:
+            case TextDelta(text, _) | Refusal(text):
+                trace.answer.update(text.encode())
+            case ToolCallDelta():
+                trace.answer.update(event.arguments.encode())
+            case _:
+                pass
+
+
+def _refuse_if_closed(decision: Decision) -> None:
+    """Raise what a plan without any rung means: denied by policy, or nothing there to answer now."""
+    if decision.ladder:
+        return
+    policies = tuple(dict.fromkeys(policy for rung in decision.closed for policy in rung.policies))
+    reasons = "; ".join(dict.fromkeys(f"{rung.lane}: {rung.because}" for rung in decision.closed))
+    if policies:
+        raise PolicyDenied(f"no lane may answer this request ({reasons})", policies)
+    raise LaneOverloaded(decision.closed[0].lane if decision.closed else "none", f"no lane is open ({reasons})", 5.0)

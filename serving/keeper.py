@@ -1,0 +1,145 @@
+"""Who owns the state that decisions read? One keeper: a Serve deployment with exactly one replica, over one SQLite file.
+
+Ingress replicas ask it; none keeps state of its own. What the keeper can't say is unknown, and unknown closes:
+an unreachable keeper means restricted for a request that names a session, and no hosted lane for any.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from router.bundle import load_bundle
+from router.contract import Label
+from router.labels import join
+from serving.door.client import read_door_status
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS session_labels (
+    org TEXT NOT NULL, session TEXT NOT NULL, label TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (org, session)
+) STRICT;
+"""
+_POLL_SECONDS: Final = 1.0
+_STALE_SECONDS: Final = 5.0
+_ASK_SECONDS: Final = 2.0
+
+
+class SessionLabels:
+    """The labels of conversations, on disk. They rise and are kept; none is ever lowered here."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA)
+
+    def read(self, org: str, session: str) -> Label:
+        """Return a session's label; a session never seen is public."""
+        row = self._connection.execute(
+            "SELECT label FROM session_labels WHERE org = ? AND session = ?", (org, session)
+        ).fetchone()
+        return Label.model_validate_json(row[0]) if row else Label()
+
+    def rise(self, org: str, session: str, label: Label) -> Label:
+        """Join a label into the session's and return the result, in one transaction."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                risen = join(self.read(org, session), label)
+                cursor.execute(
+                    "INSERT INTO session_labels VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET label = excluded.label, at = excluded.at",
+                    (org, session, risen.model_dump_json(), time.time()),
+                )
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+        return risen
+
+
+class Keeper:
+    """The owner: answers what is known of sessions and lanes. Deployed with one replica (see `serving.app`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._hosted = tuple(name for name, lane in load_bundle(settings.bundle).lanes.items() if lane.is_hosted)
+        self._sessions = SessionLabels(settings.state_file)
+
+    async def session_label(self, org: str, session: str) -> str:
+        """Return a session's label as JSON."""
+        return self._sessions.read(org, session).model_dump_json()
+
+    async def raise_session(self, org: str, session: str, label: str) -> str:
+        """Join a label (JSON) into a session's and return the result."""
+        return self._sessions.rise(org, session, Label.model_validate_json(label)).model_dump_json()
+
+    async def lanes_off(self) -> dict[str, str]:
+        """Return the lanes that can't be used now, each with the reason."""
+        status = await read_door_status(self._settings.door_socket)
+        if status is None:
+            return dict.fromkeys(self._hosted, "the door does not answer")
+        return {name: "no key at the door" for name in self._hosted if name not in status.lanes_on}
+
+
+class KeeperHandle(Protocol):
+    """What the client needs of a Ray Serve handle."""
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
+class KeeperClient:
+    """An ingress replica's view of the keeper: lanes by a snapshot refreshed every second, sessions by asking."""
+
+    def __init__(self, handle: KeeperHandle, hosted: tuple[str, ...], monotonic: Callable[[], float]) -> None:
+        self._handle = handle
+        self._hosted = hosted
+        self._monotonic = monotonic
+        self._lanes_off: dict[str, str] = {}
+        self._seen_at: float | None = None
+
+    @property
+    def lanes_off(self) -> dict[str, str]:
+        """The lanes not to be used; all hosted ones while the keeper has not answered for five seconds."""
+        if self._seen_at is None or self._monotonic() - self._seen_at > _STALE_SECONDS:
+            return dict.fromkeys(self._hosted, "the state's owner does not answer")
+        return self._lanes_off
+
+    async def refresh_forever(self) -> None:
+        """Keep the snapshot fresh. Any failure leaves it to go stale, which closes the hosted lanes."""
+        while True:
+            try:
+                self._lanes_off = await _within(self._handle.lanes_off.remote())
+                self._seen_at = self._monotonic()
+            except Exception as error:  # noqa: BLE001 - whatever the keeper's trouble is, stale means closed
+                log.warning("the keeper does not answer: %s", type(error).__name__)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def session_label(self, org: str, session: str) -> Label | None:
+        """Return a session's label; None when the keeper does not answer: then it must be taken as restricted."""
+        try:
+            return Label.model_validate_json(await _within(self._handle.session_label.remote(org, session)))
+        except Exception as error:  # noqa: BLE001 - unknown is an answer here, and closes
+            log.warning("the keeper does not answer: %s", type(error).__name__)
+            return None
+
+    async def raise_session(self, org: str, session: str, label: Label) -> bool:
+        """Raise a session's label; False when the keeper did not confirm it."""
+        try:
+            await _within(self._handle.raise_session.remote(org, session, label.model_dump_json()))
+        except Exception as error:  # noqa: BLE001 - the caller decides what an unconfirmed raise means
+            log.warning("the keeper does not answer: %s", type(error).__name__)
+            return False
+        return True
+
+
+async def _within(answer: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(_ASK_SECONDS):
+        return await answer

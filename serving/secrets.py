@@ -1,0 +1,41 @@
+"""Which secrets does this box make for itself? Permit keys, the cache salt, minted API keys: once, readable by the owner alone."""
+
+import os
+import secrets
+from pathlib import Path
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from router.bundle import Bundle
+from serving.settings import Settings
+
+
+def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
+    """Make what is missing below the home folder; what is there stays."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.logs.mkdir(mode=0o700, exist_ok=True)
+    if not settings.permit_key_file.exists():
+        key = Ed25519PrivateKey.generate()
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        _write(settings.permit_public_file, public)
+        _write(settings.permit_key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    if not settings.salt_file.exists():
+        _write(settings.salt_file, secrets.token_bytes(32))
+    minted = orjson.loads(settings.keys_file.read_bytes()) if settings.keys_file.exists() else {}
+    wanted = [f"{tenant.org}/{key.id}" for tenant in bundle.tenants.values() for key in tenant.keys if key.minted]
+    missing = {name: f"lane-{secrets.token_urlsafe(24)}" for name in wanted if name not in minted}
+    if missing:
+        _write(settings.keys_file, orjson.dumps({**minted, **missing}, option=orjson.OPT_INDENT_2))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
