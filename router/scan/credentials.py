@@ -58,7 +58,7 @@ _PIN = pattern(rb"(?i)\b(?:pin|cvv|cvc|security code|passcode|otp|one[- ]time (?
 def find_assignments(view: View) -> Iterator[Hit]:
     """Yield values that a name or a sentence calls a password, key, token or PIN."""
     for found in _ASSIGNED.finditer(view.data):
-        value, verb, quote = found.group(4).rstrip(b".!?)"), found.group(2).lower(), found.group(3)
+        value, verb, quote = found.group(4).rstrip(b".?)"), found.group(2).lower(), found.group(3)
         if _looks_secret(value, quoted=bool(quote), prose=verb in _PROSE_VERBS, colon=verb == b":"):
             start = found.start(4)
             yield Hit(start, start + len(value), "PASSWORD", "credentials", 0.85, "assignment")

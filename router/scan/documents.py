@@ -49,14 +49,17 @@ DOCUMENTS: Final = (
     Document("DE_VAT_ID", r"DE\d{9}", "de.vat", "ust|vat", 0.4),
 )
 _PRESENT = pattern(
+    # By what comes first: letters then digits, digits then a letter, and the three that alternate.
     rb"(?i)\b(?:"
-    rb"[a-z]{1,6}[ \-]?[0-9]{2}[a-z0-9 \-]{4,14}[a-z0-9]"
-    rb"|[0-9]{6,17}[\-+ ]?[a-z][0-9]{0,3}[0-9a-z]?"
-    rb"|[0-9]{6}[\-+a-y][0-9]{3}[0-9a-y]"
-    rb"|[0-9][a-z][a-z0-9][0-9]-?[a-z][a-z0-9][0-9]-?[a-z]{2}[0-9]{2}"
-    rb"|[0-9]{2}[a-z]{5}[0-9]{4}[a-z0-9]{4}"
-    rb"|[a-z9]{5}[0-9]{6}[a-z0-9]{5}"
-    rb"|[a-z]{4,6}[0-9lmnp-v]{2,6}[a-z0-9]{4,12})\b"
+    rb"[a-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[a-d]"  # UK_NINO
+    rb"|[a-z]{1,3}[ \-]?[0-9]{3}[ \-.]?[0-9]{3}[ \-.]?[0-9]{1,3}[a-z]?"  # one to three letters, seven to nine digits
+    rb"|[0-9]{8}-?[a-z](?:[0-9]{3})?|[0-9]{2} ?[0-9]{6} ?[a-z] ?[0-9]{3}|[0-9]{7}[a-w][a-w]?|[xyz]-?[0-9]{7}-?[a-z]|[0-9]{17}x"
+    rb"|[0-9]{6}[\-+a-y][0-9]{3}[0-9a-y]"  # FI
+    rb"|[cfghj-nprtv-z][0-9cfghj-nprtv-z]{7}[0-9]"  # ICAO document numbers
+    rb"|[0-9][a-z][a-z0-9][0-9]-?[a-z][a-z0-9][0-9]-?[a-z]{2}[0-9]{2}"  # US_MBI
+    rb"|[0-9]{2}[a-z]{5}[0-9]{4}[a-z0-9]{4}|[a-z]{5}[0-9]{4}[a-z]"  # IN_GSTIN, IN_PAN
+    rb"|[a-z9]{5}[0-9]{6}[a-z0-9]{5}|[a-z]{4}[0-9]{6}[a-z]{6}[0-9a-z][0-9]"  # UK_DRIVING_LICENCE, MX_CURP
+    rb"|[a-z]{6} ?[0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{3} ?[a-z])\b"  # IT_FISCAL_CODE
 )
 _WORD = re.compile(rb"[A-Za-z0-9]+")
 _MOST_WORDS: Final = 5

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 import re2
 
+_OPTIONS = re2.Options()
+_OPTIONS.max_mem = 64 << 20  # With the default 8 MiB the larger alternations fall back from the automaton to simulation.
+
 WINDOW: Final = 64
 """How many bytes before a candidate are read for words that say what it is."""
 
@@ -48,4 +51,4 @@ def _is_word(byte: int) -> bool:
 
 def pattern(source: bytes | str) -> Any:
     """Compile an RE2 pattern over bytes. Each of our patterns is bounded, so that a whole scan stays linear."""
-    return re2.compile(source.encode() if isinstance(source, str) else source)
+    return re2.compile(source.encode() if isinstance(source, str) else source, _OPTIONS)
