@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from router.contract import AttemptEnded, ClosedRung, Decision, Effect, Evidence, Finding, Finished
+from router.explain.words import capital, category, clause, count, listed, printable, seconds, words
 
 _ENDS: Final = {
     "stop": "answered",
@@ -22,7 +23,7 @@ _ENDS: Final = {
     "rate_limit": "had used up its rate limit",
     "schema_failure": "gave an answer of the wrong form",
     "stream_cut": "broke off in the middle of its answer",
-    "cancelled": "was stopped, because the caller went away",
+    "cancelled": "was stopped when the caller went away",
     "egress_refused": "was not reached: the door did not let the request out",
 }
 _SAYS_WHAT_IT_SENT: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "refusal"})
@@ -42,7 +43,7 @@ def explain_line(evidence: Evidence) -> str:
         found = _things(plan.findings)
         clauses.append(f"found {found}" if found else "nothing sensitive found")
         clauses.append(f"{plan.risk_tier} risk, {_label(plan)}")
-        clauses.append(f"route `{plan.route}`{_why(_fired(plan, 'route'))}")
+        clauses.append(f"route `{plan.route}`{_route_because(plan)}")
     clauses.append(_end_clause(evidence))
     clauses.extend(f"not to {rung.lane}{_by(rung)}" for rung in _closed(evidence))
     clauses.append(_left(evidence))
@@ -55,8 +56,8 @@ def _sentences(evidence: Evidence) -> Iterator[str]:
     if plan is not None:
         yield from _found(plan)
         yield from _ruled(plan)
-    yield from _changed(evidence)
     yield from _went(evidence)
+    yield from _changed(evidence)
     yield from _did_not_go(evidence)
     yield from _around(evidence)
     yield _ended(evidence)
@@ -71,7 +72,7 @@ def _who(evidence: Evidence) -> str:
     accepted = evidence.accepted
     if accepted is None or accepted.org is None:
         return "An unknown caller"
-    return accepted.org if accepted.user is None else f"{accepted.org} (user {accepted.user})"
+    return accepted.org if accepted.user is None else f"{accepted.org} (user {printable(accepted.user)})"
 
 
 def _asked(evidence: Evidence) -> str:
@@ -84,16 +85,16 @@ def _asked(evidence: Evidence) -> str:
     wish = (
         "left the choice of the model to the router"
         if accepted.requested_model == "auto"
-        else f"asked for `{accepted.requested_model}` by name"
+        else f"asked for `{printable(accepted.requested_model)}` by name"
     )
-    return f"{_who(evidence)} asked {at} over the {accepted.channel} channel ({size}) and {wish}."
+    return f"{_who(evidence)} asked {at} over the {words(accepted.channel)} channel ({size}) and {wish}."
 
 
 def _found(plan: Decision) -> Iterator[str]:
     topic = plan.topic
-    subject = f"It was read as {words(topic.intent)}, in the domain {words(topic.domain)}"
+    subject = f"It was read as “{words(topic.intent)}” in the domain “{words(topic.domain)}”"
     if topic.out_of_scope:
-        subject = f"Its subject is outside of what the router knows; nearest is {words(topic.domain)}"
+        subject = f"Its subject is outside of what the router knows; nearest is “{words(topic.domain)}”"
     regulated = f", touching on {listed(map(category, topic.regulated))} as a subject" if topic.regulated else ""
     changing = ", and as asking for something to be changed" if topic.state_changing else ""
     yield f"{subject}{regulated}{changing}."
@@ -103,17 +104,17 @@ def _found(plan: Decision) -> Iterator[str]:
 
 def _ruled(plan: Decision) -> Iterator[str]:
     yield f"It was treated as {_label(plan)}, at {plan.risk_tier} risk{_why(_fired(plan, 'tier'))}."
-    yield f"Route `{plan.route}` applied{_why(_fired(plan, 'route'))}."
+    yield f"Route `{plan.route}` applied{_route_because(plan)}."
     permits = _fired(plan, "permit")
     if permits:
-        yield f"What allowed it: {'; '.join(permits)}."
+        yield f"Policy allowed this: {'; '.join(permits)}."
 
 
 def _changed(evidence: Evidence) -> Iterator[str]:
     for earlier, later in zip(evidence.decisions, evidence.decisions[1:], strict=False):
         gone = [rung.lane for rung in earlier.decision.ladder if rung not in later.decision.ladder]
-        change = f"closed {listed(gone)}" if gone else "changed nothing"
-        yield f"The plan was checked again ({later.because}), which {change}."
+        change = f"from then on {listed(gone)} was closed" if gone else "nothing of it was closed"
+        yield f"The plan was checked again on the way ({clause(later.because)}): {change}."
 
 
 def _went(evidence: Evidence) -> Iterator[str]:
@@ -134,9 +135,9 @@ def _did_not_go(evidence: Evidence) -> Iterator[str]:
         yield f"It did not go to {_place(rung.lane, rung.model)}{_by(rung)}: {clause(rung.because)}."
     if evidence.finished is not None and evidence.finished.ended == "answered" and evidence.decisions:
         tried = {attempt.lane for attempt in evidence.attempts}
-        ready = [rung.lane for rung in evidence.decisions[-1].decision.ladder if rung.lane not in tried]
+        ready = dict.fromkeys(rung.lane for rung in evidence.decisions[-1].decision.ladder if rung.lane not in tried)
         if ready:
-            yield f"{capital(listed(dict.fromkeys(ready)))} stood ready in case of failure and {was(ready)} not needed."
+            yield f"Ready in case of failure, and not needed: {listed(ready)}."
 
 
 def _around(evidence: Evidence) -> Iterator[str]:
@@ -158,19 +159,29 @@ def _ended(evidence: Evidence) -> str:
     if finished is None:
         return "Its end is not on record: it is still running, or what ran it was killed."
     because = f", because {clause(finished.because)}" if finished.because else ""
-    return f"{_END_SENTENCES[finished.ended]} after {seconds(finished.seconds)} (HTTP {finished.status}){because}."
+    return f"{_ending(finished)} after {seconds(finished.seconds)} (HTTP {finished.status}){because}."
 
 
-_END_SENTENCES: Final[dict[str, str]] = {
-    "answered": "The caller got the answer",
-    "refused": "The caller got a refusal, as planned",
-    "approval": "The request waits for a person's approval; this was told to the caller",
-    "clarify": "The caller was asked to say more",
-    "denied": "The caller was told that policy lets no lane answer this,",
-    "failed": "The caller got an error",
-    "cancelled": "The caller went away",
-    "bad_request": "The caller was told that the request is at fault,",
-}
+def _ending(finished: Finished) -> str:
+    match finished.ended:
+        case "answered":
+            return "The caller got the answer"
+        case "decided":
+            return "Only the decision was asked for, and the caller got it"
+        case "refused":
+            return "The caller got a refusal, as planned"
+        case "approval":
+            return "The request was held for a person's approval"
+        case "clarify":
+            return "The caller was asked to say more"
+        case "denied":
+            return "The request was denied"
+        case "failed":
+            return "The caller got an error"
+        case "cancelled":
+            return "The caller went away"
+        case "bad_request":
+            return "The request was turned away as faulty"
 
 
 def _end_clause(evidence: Evidence) -> str:
@@ -180,12 +191,13 @@ def _end_clause(evidence: Evidence) -> str:
     match finished.ended:
         case "answered":
             by = f" by {_place(finished.lane, finished.model)}" if finished.lane else ""
-            after = _failures(evidence)
-            return f"answered{by} in {seconds(finished.seconds)}{after}"
+            return f"answered{by} in {seconds(finished.seconds)}{_failures(evidence)}"
+        case "decided":
+            return "only the decision was asked for"
         case "refused":
-            return "refused"
+            return "refused, as planned"
         case "approval":
-            return "waits for a person's approval"
+            return "a person must approve it first"
         case "clarify":
             return "the caller was asked to say more"
         case "denied":
@@ -195,7 +207,7 @@ def _end_clause(evidence: Evidence) -> str:
         case "cancelled":
             return f"the caller went away after {seconds(finished.seconds)}"
         case "bad_request":
-            return f"the request is at fault{_why((finished.because or '',))}"
+            return f"the request is at fault: {clause(finished.because or 'no reason is on record')}"
 
 
 def _failures(evidence: Evidence) -> str:
@@ -231,6 +243,10 @@ def _fired(plan: Decision, effect: Effect) -> tuple[str, ...]:
     return tuple(f"{clause(policy.because)} (`{policy.id}`)" for policy in plan.policies if policy.effect == effect)
 
 
+def _route_because(plan: Decision) -> str:
+    return _why(clause(policy.because) for policy in plan.policies if policy.effect == "route")
+
+
 def _why(reasons: Iterable[str]) -> str:
     given = "; ".join(reason for reason in reasons if reason)
     return f", because {given}" if given else ""
@@ -250,9 +266,7 @@ def _label(plan: Decision) -> str:
 def _things(findings: Iterable[Finding]) -> str:
     """Return what was found, counted, in plain words; never the text."""
     counted = Counter((finding.entity, finding.category) for finding in findings)
-    return listed(
-        f"{_counted(entity, number)} ({category(category)})" for (entity, category), number in counted.items()
-    )
+    return listed(f"{_counted(entity, number)} ({category(kind)})" for (entity, kind), number in counted.items())
 
 
 def _counted(entity: str, number: int) -> str:
@@ -275,5 +289,3 @@ def _words_of_end(attempt: AttemptEnded) -> str:
 
 def _place(lane: str, model: str | None) -> str:
     return f"{lane} ({model})" if model else lane
-
-

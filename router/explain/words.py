@@ -14,17 +14,39 @@ _CATEGORIES: Final = {
 }
 _ABBREVIATIONS: Final = {
     word.lower(): word
-    for word in ("API", "AWS", "BIC", "CVV", "DEA", "EU", "IBAN", "ID", "IP", "ITIN", "JWT", "MAC", "MRN", "NHS", "NPI")
-    + ("PIN", "SSN", "SWIFT", "UK", "URL", "US", "VAT", "VIN")
+    for word in (
+        *(
+            "API",
+            "AWS",
+            "BIC",
+            "CVV",
+            "DEA",
+            "EU",
+            "IBAN",
+            "ID",
+            "IP",
+            "ITIN",
+            "JWT",
+            "MAC",
+            "MRN",
+            "NHS",
+            "NPI",
+            "PIN",
+        ),
+        *("SSH", "SSN", "SWIFT", "UK", "URL", "US", "VAT", "VIN"),
+    )
 }
-def category(category: str) -> str:
-    return _CATEGORIES.get(category, words(category))
+
+
+def category(name: str) -> str:
+    """Name a category of data as people do; the bundle's own are named as the bundle names them."""
+    return _CATEGORIES.get(name, words(name))
 
 
 def words(name: str) -> str:
     """Turn an identifier into words: `US_SSN` becomes `US SSN`, `refund_request` becomes `refund request`."""
-    words = name.replace("_", " ").replace(".", " ").lower().split()
-    return " ".join(_ABBREVIATIONS.get(word, word) for word in words)
+    spaced = name.replace("_", " ").replace(".", " ").lower().split()
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in spaced)
 
 
 def clause(sentence: str) -> str:
@@ -35,21 +57,26 @@ def clause(sentence: str) -> str:
 
 
 def capital(sentence: str) -> str:
+    """Begin a sentence."""
     return sentence[:1].upper() + sentence[1:]
 
 
 def listed(things: Iterable[str]) -> str:
+    """Join as in speech: `a`, `a and b`, `a, b and c`."""
     *most, last = list(things) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def was(things: list[str]) -> str:
-    return "was" if len(set(things)) == 1 else "were"
-
-
 def count(number: int, thing: str) -> str:
+    """Count things whose plural takes an s."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
-def seconds(seconds: float) -> str:
-    return "less than 0.1 s" if seconds < 0.1 else f"{seconds:,.1f} s"
+def seconds(duration: float) -> str:
+    """Say how long something took."""
+    return "less than 0.1 s" if duration < 0.1 else f"{duration:,.1f} s"
+
+
+def printable(given: str) -> str:
+    """Show what a caller named without letting it move the cursor or break the line."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in given)
