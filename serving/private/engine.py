@@ -1,0 +1,227 @@
+"""How is a lane call answered by vLLM? The one module that imports vLLM.
+
+vLLM's own OpenAI chat object is used without its HTTP server: its templates, parsers, stop handling and constrained decoding, no port.
+"""
+
+import time
+from argparse import Namespace
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+from starlette.datastructures import State
+from vllm import AsyncEngineArgs
+from vllm.entrypoints.launchers.api_server.app_state import init_app_state
+from vllm.entrypoints.launchers.cli_args import FrontendArgs
+from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.v1.engine.async_llm import AsyncLLM
+
+from models.manifest import weights_hash
+from models.spec import ModelSpec
+from router.contract import Label, Message, Sampling, TextPart
+from router.errors import (
+    BadRequest,
+    ContextTooLong,
+    LaneMisbehaved,
+    LaneOverloaded,
+    LaneUnreachable,
+    RouterError,
+    SchemaRefused,
+)
+from router.lane import LaneCall, LaneEvent
+from router.validate import check_schema
+from serving.private.coalesce import in_batches
+from serving.private.wire import Abilities, ChunkReader, chat_body
+
+_STALLED_AFTER_SECONDS: Final = 180.0
+_GIB: Final = 1024**3
+
+
+class PrivateEngine:
+    """One vLLM engine and what it has open. Made by `start`, which returns once it has answered a call of each kind."""
+
+    def __init__(self, spec: ModelSpec, folder: Path, engine: AsyncLLM, chat: Any) -> None:
+        self._spec, self._engine, self._chat = spec, engine, chat
+        self._version = weights_hash(folder)
+        self._abilities = Abilities(
+            model=spec.name,
+            images=bool(engine.model_config.is_multimodal_model),
+            tools=spec.engine.tool_call_parser is not None,
+        )
+        self._last_output = time.monotonic()
+
+    @classmethod
+    async def start(cls, spec: ModelSpec, folder: Path, stat_loggers: list[Any] | None = None) -> "PrivateEngine":
+        """Load the weights, start the engine's process, and warm it up: the first constrained call was seen to take 18 s."""
+        arguments = engine_arguments(spec, folder)
+        engine = AsyncLLM.from_engine_args(arguments, stat_loggers=stat_loggers)
+        try:
+            state = State()
+            await init_app_state(
+                engine, state, Namespace(**_frontend_settings(spec, arguments)), supported_tasks=("generate",)
+            )
+            started = cls(spec, folder, engine, state.openai_serving_chat)
+            for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
+                async for _ in started.stream(_warm_up_call(spec, schema)):
+                    pass
+        except BaseException:
+            engine.shutdown()
+            raise
+        return started
+
+    async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
+        """Answer a call. Closing the generator aborts the request in the engine.
+
+        Raises `ContextTooLong`, `SchemaRefused` or `BadRequest` where the request is at fault, else a `LaneFailed`.
+        """
+        reader = ChunkReader(call, self._version)
+        request = self._request(call)
+        chunks = await self._open(call, request)
+        async with aclosing(in_batches(chunks)) as batches:
+            async for batch in batches:
+                self._last_output = time.monotonic()
+                events: list[LaneEvent] = []
+                for line in batch:
+                    if line.startswith("data: [DONE]"):
+                        events.append(reader.finish())
+                        continue
+                    chunk = orjson.loads(line[len("data: ") :])
+                    if "error" in chunk:
+                        raise self._failure(call, chunk["error"])
+                    events += reader.read(chunk)
+                if events:
+                    yield tuple(events)
+
+    def _request(self, call: LaneCall) -> ChatCompletionRequest:
+        """Parse the call as vLLM would, and hold it against what was asked: vLLM drops what it does not know."""
+        if call.json_schema not in {None, "{}"}:
+            check_schema(str(call.json_schema))
+        body = chat_body(call, self._abilities)
+        try:
+            request = ChatCompletionRequest.model_validate(body)
+        except ValidationError as error:
+            because = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            raise BadRequest(f"vLLM does not take this request: {because}") from error
+        if request.model_extra:
+            raise LaneMisbehaved(call.lane, f"this vLLM knows no field {sorted(request.model_extra)}")
+        if (call.json_schema is not None) != (request.extract_structured_outputs() is not None):
+            raise LaneMisbehaved(call.lane, "vLLM did not take up the answer's JSON Schema")
+        return request
+
+    async def _open(self, call: LaneCall, request: ChatCompletionRequest) -> AsyncIterator[str]:
+        """Render the prompt and return vLLM's stream of SSE lines; generation begins with its first item."""
+        try:
+            opened = await self._chat.create_chat_completion(request, None)
+        except Exception as error:
+            raise self._failure(call, self._chat.create_error_response(error).error.model_dump()) from error
+        if not hasattr(opened, "__aiter__"):
+            raise self._failure(call, opened.error.model_dump())
+        stream: AsyncIterator[str] = opened
+        return stream
+
+    def _failure(self, call: LaneCall, error: dict[str, Any]) -> RouterError:
+        """Read vLLM's error object: whose fault is it, and may another lane do better?"""
+        message = str(error.get("message"))
+        if self._engine.errored:
+            return LaneUnreachable(call.lane, "the engine died while it answered")
+        match error.get("code"):
+            case 503:
+                return LaneOverloaded(call.lane, message)
+            case int(code) if 400 <= code < 500:
+                return _at_fault(message, error.get("param"), self._spec, constrained=call.json_schema is not None)
+            case _:
+                return LaneMisbehaved(call.lane, message)
+
+    @property
+    def running(self) -> int:
+        """Requests that the engine has open."""
+        return int(self._engine.get_num_unfinished_requests())
+
+    async def check_health(self) -> None:
+        """Raise when the engine is dead, or has requests open and has said nothing for three minutes."""
+        await self._engine.check_health()
+        silent_seconds = time.monotonic() - self._last_output
+        if not self.running:
+            self._last_output = time.monotonic()
+        elif silent_seconds > _STALLED_AFTER_SECONDS:
+            raise LaneUnreachable(self._spec.name, f"the engine has said nothing for {silent_seconds:.0f} s")
+
+    def shutdown(self) -> None:
+        """Stop the engine's process and wait for it."""
+        self._engine.shutdown()
+
+
+def engine_arguments(spec: ModelSpec, folder: Path) -> AsyncEngineArgs:
+    """Return vLLM's engine arguments for a model. What the spec leaves open stays vLLM's own default."""
+    engine = spec.engine
+    several = engine.tensor_parallel_size * engine.pipeline_parallel_size > 1
+    chosen: dict[str, Any] = {
+        "block_size": engine.block_size,
+        "kv_cache_memory_bytes": engine.kv_cache_gib and int(engine.kv_cache_gib * _GIB),
+        "gpu_memory_utilization": engine.gpu_memory_utilization,
+        "max_num_seqs": engine.max_num_seqs,
+        "max_num_batched_tokens": engine.max_num_batched_tokens,
+        "quantization": engine.quantization,
+        # Inside a Ray actor vLLM would otherwise place its workers by Ray; they belong to this replica's own processes.
+        "distributed_executor_backend": "mp" if several else None,
+    }
+    return AsyncEngineArgs(
+        model=str(folder),
+        served_model_name=[spec.name],
+        dtype=engine.dtype,
+        max_model_len=spec.context_tokens,
+        enforce_eager=engine.enforce_eager,
+        stream_interval=engine.stream_interval,
+        tensor_parallel_size=engine.tensor_parallel_size,
+        pipeline_parallel_size=engine.pipeline_parallel_size,
+        reasoning_parser=engine.reasoning_parser or "",
+        trust_remote_code=False,
+        enable_log_requests=False,
+        **{name: value for name, value in chosen.items() if value is not None},
+    )
+
+
+def _frontend_settings(spec: ModelSpec, arguments: AsyncEngineArgs) -> dict[str, Any]:
+    parser = spec.engine.tool_call_parser
+    chosen = {
+        "tool_call_parser": parser,
+        "enable_auto_tool_choice": parser is not None,
+        "enable_prompt_tokens_details": True,
+    }
+    settings: dict[str, Any] = vars(FrontendArgs()) | vars(arguments) | chosen
+    return settings
+
+
+def _at_fault(message: str, parameter: str | None, spec: ModelSpec, *, constrained: bool = False) -> BadRequest:
+    """Return the error for a request that vLLM refused."""
+    # `max_tokens` at fault is the context at fault: vLLM gives an answer what the prompt leaves, here nothing.
+    if parameter in {"input_tokens", "input_text", "max_tokens"} or "context length" in message:
+        return ContextTooLong(
+            f"{message} ({spec.name} holds {spec.context_tokens} tokens, prompt and answer)", "messages"
+        )
+    if constrained or parameter in {"response_format", "structured_outputs"}:
+        return SchemaRefused(f"response_format: {message}", "response_format")
+    return BadRequest(message, parameter)
+
+
+def _warm_up_call(spec: ModelSpec, schema: str | None) -> LaneCall:
+    return LaneCall(
+        trace_id="warm-up-plain" if schema is None else "warm-up-schema",
+        attempt=0,
+        lane=spec.name,
+        model=spec.name,
+        org="",
+        label=Label(),
+        risk_tier="low",
+        messages=(Message(role="user", content=(TextPart(text="Say ok."),)),),
+        sampling=Sampling(temperature=0.0),
+        max_tokens=16,
+        deadline_seconds=600.0,
+        first_token_seconds=600.0,
+        bundle_hash="",
+        schema_name=schema and "warm_up",
+        json_schema=schema,
+    )
