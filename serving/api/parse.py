@@ -110,7 +110,7 @@ def _chat_body(body: bytes) -> _ChatBody:
     return _checked(_ChatBody, **asked)
 
 
-def _checked(model: type[Model], **fields: Any) -> Model:
+def _checked(model: type[Model], /, **fields: Any) -> Model:
     """Validate, and turn the first complaint into a 400 that names the field (never its value)."""
     try:
         return model(**fields)

@@ -1,0 +1,150 @@
+"""`lane up`, `lane down`, `lane status`: the system on this box."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from serving.settings import Settings, read_settings
+from serving.status import read_status, supervisor_of
+from serving.supervisor import CannotStart, Supervision, is_ready, stop
+
+_READY_SECONDS = 900.0
+_STOP_SECONDS = 120.0
+_POLL_SECONDS = 0.2
+BundleArgument = Annotated[
+    Path | None, typer.Argument(help="The bundle; by default $LANE_BUNDLE, else config/starter.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
+
+
+def up(
+    bundle: BundleArgument = None,
+    port: Annotated[int | None, typer.Option(help="Port to serve on; by default $LANE_PORT, else 8000.")] = None,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay; Ctrl-C ends everything.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="With --foreground: send three requests when ready.")] = False,
+    json: Json = False,
+) -> None:
+    """Start the door, Ray Serve and the models of the bundle; return when all of them answer."""
+    settings = read_settings(bundle, port)
+    if foreground:
+        _stay(settings, demo=demo)
+        return
+    _start_in_background(settings)
+    if json:
+        print(orjson.dumps({"ready": True, "address": _address(settings)}).decode())
+    else:
+        Console().print(f'Ready at [bold]{_address(settings)}/v1[/bold]. Ask: lane ask "…"   End: lane down')
+
+
+def _stay(settings: Settings, *, demo: bool) -> None:
+    from cli.demo import show_demo
+
+    console = Console(stderr=True)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        console.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {what}")
+
+    def when_ready() -> None:
+        say(f"[green]ready[/green] at {_address(settings)}/v1")
+        if demo:
+            show_demo(settings)
+
+    Supervision(settings, os.environ, say).run(when_ready, _READY_SECONDS)
+
+
+def _start_in_background(settings: Settings) -> None:
+    """Start the supervisor in a session of its own and show its progress until it is ready. Raises `CannotStart`."""
+    running = supervisor_of(settings)
+    if running is not None:
+        raise CannotStart(f"already running here (process {running.pid}); `lane down` ends it")
+    settings.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "up",
+        str(settings.bundle),
+        "--port",
+        str(settings.port),
+        "--foreground",
+    ]
+    log_path = settings.logs / "supervisor.log"
+    with log_path.open("wb") as log_file:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file, start_new_session=True
+        )
+    deadline = time.monotonic() + _READY_SECONDS
+    with Console(stderr=True).status("starting") as spinner:
+        while time.monotonic() < deadline:
+            if child.poll() is not None:
+                raise CannotStart(_last_words(log_path))
+            status = read_status(settings)
+            if status is not None:
+                spinner.update(status.phase)
+                if status.phase == "running" and is_ready(settings):
+                    return
+            time.sleep(_POLL_SECONDS)
+    raise CannotStart(f"not ready within {_READY_SECONDS:g} s; see {settings.logs}")
+
+
+def _last_words(log_path: Path) -> str:
+    lines = [line for line in log_path.read_text(errors="replace").splitlines() if line.strip()]
+    return f"the supervisor ended: {' '.join(lines[-3:]) or 'without a word'} (log: {log_path})"
+
+
+def down(json: Json = False) -> None:
+    """End what `lane up` started here, and wait until nothing of it is left."""
+    stopped = stop(read_settings(), _STOP_SECONDS)
+    if json:
+        print(orjson.dumps({"stopped": stopped}).decode())
+    else:
+        Console().print("Stopped." if stopped else "Nothing was running here.")
+
+
+def status(json: Json = False) -> None:
+    """Show what runs here: phase, deployments and their replicas. Exit 1 when it is not ready."""
+    settings = read_settings()
+    running, seen = supervisor_of(settings), read_status(settings)
+    ready = running is not None and is_ready(settings)
+    if json:
+        body = {
+            "running": running is not None,
+            "ready": ready,
+            "supervisor": running.model_dump() if running else None,
+            "status": seen.model_dump() if running and seen else None,
+        }
+        print(orjson.dumps(body).decode())
+    elif running is None:
+        Console().print("Nothing runs here. Start it: lane up")
+    else:
+        _print_status(running.pid, f"http://{running.host}:{running.port}/v1", running.bundle, ready=ready)
+        for name, replicas in (seen.replicas if seen else {}).items():
+            Console().print(
+                f"  {name:<28} " + ", ".join(f"{count} {state.lower()}" for state, count in replicas.items())
+            )
+    if not ready:
+        raise typer.Exit(1)
+
+
+def _print_status(pid: int, address: str, bundle: str, *, ready: bool) -> None:
+    table = Table(show_header=False, box=None)
+    table.add_row("supervisor", f"process {pid}")
+    table.add_row("address", address)
+    table.add_row("bundle", bundle)
+    table.add_row("ready", "[green]yes[/green]" if ready else "[red]no[/red]")
+    Console().print(table)
+
+
+def _address(settings: Settings) -> str:
+    return f"http://{settings.host}:{settings.port}"

@@ -1,0 +1,120 @@
+"""The process that is the Ray cluster's driver on one box: starts Ray and the Serve application, ends both, leaves nothing.
+
+Started by the supervisor as `python -m serving.cluster_process`, with an environment that holds no provider key. It writes its
+progress to `progress.json` in the home folder; its own end means the end of every Ray process below it.
+"""
+
+import argparse
+import hashlib
+import logging
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve.config import HTTPOptions
+
+from router.bundle import load_bundle
+from serving.app import application
+from serving.processes import descendants, die_with_parent, reap
+from serving.settings import Settings
+from serving.status import Status, write_status
+
+log = logging.getLogger(__name__)
+
+APP = "lane"
+_GRACE_SECONDS = 10.0
+_STATUS_SECONDS = 2.0
+_OBJECT_STORE_BYTES = 200 * 2**20
+_LOGICAL_CPUS = 16
+"""Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
+
+
+def ray_folder(settings: Settings) -> Path:
+    """Ray's temporary folder: short, because Unix sockets' paths are limited to 107 characters, and one per home."""
+    digest = hashlib.sha256(str(settings.home).encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir()) / f"lane-{digest}"
+
+
+def run(settings: Settings) -> None:
+    """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    folder = ray_folder(settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        _start(settings, folder)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        while not stop.wait(_STATUS_SECONDS):
+            write_status(settings, _status("running"))
+    finally:
+        write_status(settings, Status(phase="stopping"))
+        below = descendants()
+        try:
+            if ray.is_initialized():
+                serve.shutdown()
+                ray.shutdown()
+        finally:
+            killed = reap(below, _GRACE_SECONDS)
+            if killed:
+                log.warning("killed what did not end by itself: %s", killed)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(settings: Settings, folder: Path) -> None:
+    bundle = load_bundle(settings.bundle)
+    write_status(settings, Status(phase="starting Ray"))
+    folder.mkdir(mode=0o700, parents=True)
+    ray.init(
+        address="local",
+        num_cpus=_LOGICAL_CPUS,
+        include_dashboard=False,
+        object_store_memory=_OBJECT_STORE_BYTES,
+        log_to_driver=False,
+        _temp_dir=str(folder),
+    )
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
+    )
+    write_status(settings, Status(phase=f"starting {len(bundle.models)} model(s)"))
+    serve.run(application(settings, bundle), name=APP, route_prefix="/")
+
+
+def _status(phase: str) -> Status:
+    """What Serve says of its deployments now."""
+    app: Any = serve.status().applications.get(APP)
+    if app is None:
+        return Status(phase=phase)
+    replicas = {
+        name: {
+            state.value if hasattr(state, "value") else str(state): count for state, count in one.replica_states.items()
+        }
+        for name, one in app.deployments.items()
+    }
+    return Status(phase=phase, application=str(getattr(app.status, "value", app.status)), replicas=replicas)
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="serving.cluster_process")
+    parser.add_argument("--settings", required=True, help="the settings as JSON")
+    parser.add_argument("--parent", required=True, type=int, help="the supervisor's process ID")
+    arguments = parser.parse_args()
+    die_with_parent(arguments.parent)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    run(Settings.model_validate_json(arguments.settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""How does the router ask a hosted model? It writes the exact bytes, signs a permit for them, and hands both to the door.
+
+Nothing here can reach a provider: no key, no address, only the door's Unix socket.
+"""
+
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from router.bundle.files import Hosted, LaneSpec
+from router.errors import LaneMisbehaved, LaneOverloaded, LaneTimeout, LaneUnreachable
+from router.lane import LaneCall, LaneEvent, Stop
+from router.permit import Permit, sign
+from router.render import render_openai_chat
+from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, DoorStatus, decode_line
+
+PERMIT_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 2.0
+
+
+def door_client(socket: Path) -> httpx2.AsyncClient:
+    """Return the client that all hosted lanes of a process share. Close it when the process ends."""
+    transport = httpx2.AsyncHTTPTransport(
+        uds=str(socket), trust_env=False, limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32)
+    )
+    return httpx2.AsyncClient(transport=transport, base_url="http://door", trust_env=False)
+
+
+async def door_status(client: httpx2.AsyncClient) -> DoorStatus:
+    """Ask the door which hosted lanes are on. Raises `LaneUnreachable` when there is no door, or none that makes sense."""
+    try:
+        response = await client.get("/status", timeout=_CONNECT_SECONDS)
+        return DoorStatus.model_validate_json(response.content)
+    except (httpx2.HTTPError, ValueError) as error:
+        raise LaneUnreachable("hosted", "the door does not answer") from error
+
+
+class HostedLane:
+    """A lane whose model runs elsewhere: implements `router.lane.Lane` by way of the door."""
+
+    def __init__(
+        self,
+        spec: LaneSpec,
+        hosted: Hosted,
+        client: httpx2.AsyncClient,
+        private_key: Ed25519PrivateKey,
+        now: Callable[[], float],
+    ) -> None:
+        """Take a `client` made by `door_client`, the key that permits are signed with, and `now` in Unix seconds."""
+        self._spec, self._hosted, self._client, self._key, self._now = spec, hosted, client, private_key, now
+
+    async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
+        """Answer a call; the first event is the door's `Departed`. Closing the iterator closes the way to the provider too.
+
+        Raises what `router.lane.Lane` says, and `EvidenceUnavailable` when the door's ledger can't hold the end.
+        """
+        body = render_openai_chat(call, self._hosted)
+        # A scan of what is about to leave belongs between these two lines: the permit vouches for exactly these bytes.
+        token = sign(self._permit(call, body), self._key)
+        stopped = False
+        async with aclosing(self._lines(token, body, call.deadline_seconds)) as lines:
+            async for line in lines:
+                events = decode_line(line, self._spec.name)
+                stopped = stopped or any(isinstance(event, Stop) for event in events)
+                yield events
+        if not stopped:
+            raise LaneMisbehaved(self._spec.name, "the door's answer was cut")
+
+    def _permit(self, call: LaneCall, body: bytes) -> Permit:
+        return Permit(
+            trace_id=call.trace_id,
+            attempt=call.attempt,
+            org=call.org,
+            lane=self._spec.name,
+            region=self._hosted.region,
+            label=call.label,
+            risk_tier=call.risk_tier,
+            bundle_hash=call.bundle_hash,
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            expires_at=int(self._now()) + PERMIT_SECONDS,
+            nonce=secrets.token_hex(16),
+        )
+
+    async def _lines(self, token: str, body: bytes, deadline_seconds: float) -> AsyncGenerator[str, None]:
+        name = self._spec.name
+        headers = {PERMIT_HEADER: token, LANE_HEADER: name, "Content-Type": "application/json"}
+        timeout = httpx2.Timeout(deadline_seconds, connect=_CONNECT_SECONDS)
+        try:
+            async with self._client.stream(
+                "POST", "/send", content=body, headers=headers, timeout=timeout
+            ) as response:
+                if not response.headers.get("content-type", "").startswith(NDJSON):
+                    # The door's web server speaks for itself only when it takes no more connections.
+                    raise LaneOverloaded(name, f"the door answered {response.status_code}")
+                async for line in response.aiter_lines():
+                    yield line
+        except httpx2.ConnectError as error:
+            raise LaneUnreachable(name, "there is no door at its socket; `lane door` starts one") from error
+        except httpx2.TimeoutException as error:
+            raise LaneTimeout(name, "the door did not answer in time") from error
+        except httpx2.HTTPError as error:
+            raise LaneMisbehaved(name, "the door's answer was cut") from error

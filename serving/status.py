@@ -1,0 +1,77 @@
+"""What is running here? A small file in the home folder that the running system rewrites, and whoever asks reads."""
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+from pydantic import Field, ValidationError
+
+from router.contract import Frozen
+from serving.settings import Settings
+
+
+class Status(Frozen):
+    """Phase of the cluster process, and what Ray Serve says of each deployment's replicas (state to count)."""
+
+    phase: str
+    application: str | None = None
+    replicas: dict[str, dict[str, int]] = Field(default_factory=dict)
+    at: float = Field(default_factory=time.time)
+
+
+class Supervisor(Frozen):
+    """The supervising process: its ID and start time (together they name one process), and where it serves."""
+
+    pid: int
+    started: float
+    host: str
+    port: int
+    bundle: str
+
+
+def write_status(settings: Settings, status: Status) -> None:
+    """Replace the status file."""
+    _replace(settings.home / "status.json", status)
+
+
+def read_status(settings: Settings) -> Status | None:
+    """Return what the cluster process said last, or None."""
+    try:
+        return Status.model_validate_json((settings.home / "status.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def claim(settings: Settings) -> None:
+    """Write down that this process supervises this home."""
+    own = psutil.Process()
+    _replace(
+        settings.home / "supervisor.json",
+        Supervisor(
+            pid=own.pid, started=own.create_time(), host=settings.host, port=settings.port, bundle=str(settings.bundle)
+        ),
+    )
+
+
+def release(settings: Settings) -> None:
+    """Take the claim back, and the status with it."""
+    for name in ("supervisor.json", "status.json"):
+        (settings.home / name).unlink(missing_ok=True)
+
+
+def supervisor_of(settings: Settings) -> Supervisor | None:
+    """Return the supervisor that runs for this home, or None. A file that a dead process left behind counts for nothing."""
+    try:
+        written = Supervisor.model_validate_json((settings.home / "supervisor.json").read_bytes())
+        process = psutil.Process(written.pid)
+        alive = abs(process.create_time() - written.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, ValidationError, psutil.NoSuchProcess):
+        return None
+    return written if alive else None
+
+
+def _replace(path: Path, value: Frozen) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(value.model_dump_json())
+    partial.replace(path)

@@ -1,0 +1,192 @@
+"""Who starts, watches and ends the system on one box? The supervisor: the door and the cluster process are its children.
+
+The door alone is given the provider keys. A door that dies is started again; a cluster process that dies ends the supervisor,
+so that whatever supervises it (systemd, a person) sees it.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import FrameType
+
+import httpx2
+
+from cluster.environment import ray_environment
+from router.bundle import Bundle, load_bundle
+from router.errors import RouterError
+from serving.processes import descendants, reap
+from serving.secrets import ensure_secrets
+from serving.settings import Settings
+from serving.status import claim, read_status, release, supervisor_of
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+_STOP_SECONDS = 60.0
+_REAP_SECONDS = 5.0
+_POLL_SECONDS = 0.2
+
+
+class CannotStart(RouterError):
+    """The system can't start here, and why."""
+
+    code = "cannot_start"
+
+
+class Supervision:
+    """One run of the system: start it, stay with it, end it."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str], say: Say) -> None:
+        self._settings = settings
+        self._environment = dict(environment)
+        self._say = say
+        self._stop = threading.Event()
+        self._door: subprocess.Popen[bytes] | None = None
+        self._cluster: subprocess.Popen[bytes] | None = None
+
+    def run(self, when_ready: Callable[[], None], ready_seconds: float) -> None:
+        """Start everything, call `when_ready`, stay until a signal. Raises `CannotStart`; leaves nothing behind either way."""
+        bundle = self._prepare()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        claim(self._settings)
+        try:
+            if any(lane.is_hosted for lane in bundle.lanes.values()):
+                self._say("starting the door")
+                self._door = self._start_door()
+            self._cluster = self._start_cluster(bundle)
+            if self._wait_until_ready(ready_seconds):
+                when_ready()
+                self._watch()
+        finally:
+            self._end()
+
+    def _prepare(self) -> Bundle:
+        running = supervisor_of(self._settings)
+        if running is not None:
+            raise CannotStart(f"already running here (process {running.pid}); `lane down` ends it")
+        bundle = load_bundle(self._settings.bundle)
+        for model in bundle.models.values():
+            if not (self._settings.models / model.folder / "config.json").exists():
+                raise CannotStart(
+                    f"model {model.name}: {self._settings.models / model.folder} is not there; run `make setup`"
+                )
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._settings.host, self._settings.port))
+            except OSError as error:
+                address = f"{self._settings.host}:{self._settings.port}"
+                raise CannotStart(f"{address} is in use ({error.strerror}); set LANE_PORT to a free port") from error
+        ensure_secrets(self._settings, bundle)
+        return bundle
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _start_door(self) -> subprocess.Popen[bytes]:
+        """Start the door with the whole environment: the provider keys are for it alone."""
+        return self._child("serving.door.main", self._environment, "door.log")
+
+    def _start_cluster(self, bundle: Bundle) -> subprocess.Popen[bytes]:
+        hosted = [lane.hosted for lane in bundle.lanes.values() if lane.hosted is not None]
+        environment = ray_environment(self._environment, provider_keys=[one.api_key_env for one in hosted])
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_folder())
+        return self._child("serving.cluster_process", environment, "cluster.log")
+
+    def _empty_metrics_folder(self) -> str:
+        folder = self._settings.home / "metrics"
+        folder.mkdir(exist_ok=True)
+        for leftover in folder.iterdir():
+            leftover.unlink()
+        return str(folder)
+
+    def _child(self, module: str, environment: Mapping[str, str], log_name: str) -> subprocess.Popen[bytes]:
+        """Start a module as a child in a group of its own: Ctrl-C reaches the supervisor alone, which ends them in order."""
+        command = [
+            sys.executable,
+            "-m",
+            module,
+            "--settings",
+            self._settings.model_dump_json(),
+            "--parent",
+            str(os.getpid()),
+        ]
+        with (self._settings.logs / log_name).open("ab") as file:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=file, stderr=file, process_group=0
+            )
+
+    def _wait_until_ready(self, seconds: float) -> bool:
+        """Wait for `/readyz`; False when told to stop meanwhile. Raises `CannotStart`."""
+        deadline, said = time.monotonic() + seconds, ""
+        while time.monotonic() < deadline:
+            if self._stop.wait(_POLL_SECONDS):
+                return False
+            assert self._cluster is not None
+            if self._cluster.poll() is not None:
+                raise CannotStart(f"the cluster process ended; the reason is in {self._settings.logs / 'cluster.log'}")
+            status = read_status(self._settings)
+            if status is not None and status.phase != said:
+                said = status.phase
+                self._say(said)
+            if said == "running" and is_ready(self._settings):
+                return True
+        raise CannotStart(f"not ready within {seconds:g} s; see {self._settings.logs / 'cluster.log'}")
+
+    def _watch(self) -> None:
+        """Stay until told to stop. The door is started again when it dies; the cluster's death ends the run."""
+        while not self._stop.wait(_POLL_SECONDS):
+            if self._door is not None and self._door.poll() is not None:
+                log.warning("the door ended with %s; starting it again", self._door.returncode)
+                self._stop.wait(1.0)
+                self._door = self._start_door()
+            assert self._cluster is not None
+            if self._cluster.poll() is not None:
+                raise CannotStart(f"the cluster process ended; the reason is in {self._settings.logs / 'cluster.log'}")
+
+    def _end(self) -> None:
+        """End the children in order: first what asks, then the door; then whatever is still there, by ID."""
+        below = descendants()
+        for child in (self._cluster, self._door):
+            if child is None or child.poll() is not None:
+                continue
+            child.terminate()
+            try:
+                child.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                log.warning("process %s did not end within %s s", child.pid, _STOP_SECONDS)
+        reap(below, _REAP_SECONDS)
+        self._settings.door_socket.unlink(missing_ok=True)
+        release(self._settings)
+
+
+def is_ready(settings: Settings) -> bool:
+    """Ask the running system whether every model answers."""
+    try:
+        return (
+            httpx2.get(f"http://{settings.host}:{settings.port}/readyz", timeout=5.0, trust_env=False).status_code
+            == 200
+        )
+    except httpx2.HTTPError:
+        return False
+
+
+def stop(settings: Settings, seconds: float) -> bool:
+    """End what runs for this home and wait for it; False when nothing ran. Raises `CannotStart` when it would not end."""
+    running = supervisor_of(settings)
+    if running is None:
+        return False
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + seconds
+    while supervisor_of(settings) is not None:
+        if time.monotonic() > deadline:
+            raise CannotStart(f"process {running.pid} has not ended within {seconds:g} s; see {settings.logs}")
+        time.sleep(_POLL_SECONDS)
+    return True
