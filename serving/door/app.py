@@ -1,0 +1,113 @@
+"""In which order does the door work? Judge, write the intent down, and only then send (`serving.door.relay`)."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from router.errors import DoorRefused, EvidenceUnavailable, LaneUnreachable, RouterError
+from serving.door.door import Door
+from serving.door.guard import Allow, Asked, Deny, judge
+from serving.door.ledger import Intent, Refused
+from serving.door.relay import Relay
+from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, encode_error
+
+BODY_BYTES_AT_MOST: Final = 32 * 1024 * 1024
+
+
+def build_app(door: Door) -> Starlette:
+    """Return the service: `POST /send`, `GET /status`, nothing else."""
+
+    async def send(request: Request) -> Response:
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = request.headers
+        return await _answer(door, Asked(headers.get(PERMIT_HEADER, ""), headers.get(LANE_HEADER, ""), body))
+
+    async def status(_: Request) -> Response:
+        return Response(door.status().model_dump_json(), media_type="application/json")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await door.close()
+
+    routes = [Route("/send", send, methods=["POST"]), Route("/status", status, methods=["GET"])]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_BYTES_AT_MOST:
+            return b""  # Fits no permit, so it is refused like any other body that isn't the permit's.
+    return bytes(body)
+
+
+async def _answer(door: Door, asked: Asked) -> Response:
+    """Judge and write the intent down; whatever goes wrong until then, nothing was sent."""
+    verdict = await asyncio.to_thread(judge, asked, door.rules, door.now())
+    try:
+        match verdict:
+            case Deny():
+                await _record_refusal(door, asked, verdict)
+                return _refusal(DoorRefused(verdict.because, verdict.policies))
+            case Allow():
+                if because := door.off.get(verdict.lane.name):
+                    return _refusal(LaneUnreachable(verdict.lane.name, because))
+                intent = _intent(verdict, asked.body)
+                return Relay(door, verdict, asked.body, intent, await door.write(door.ledger.intend, intent))
+    except DoorRefused as refusal:
+        await _record_refusal(door, asked, Deny(str(refusal), permit=verdict.permit))
+        return _refusal(refusal)
+    except EvidenceUnavailable as error:
+        return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing: {error}"))
+
+
+async def _record_refusal(door: Door, asked: Asked, denied: Deny) -> None:
+    """Write a refusal down. A ledger that can't be written doesn't turn it into anything else."""
+    event = Refused(
+        because=denied.because,
+        policies=denied.policies,
+        lane=asked.lane[:256],
+        body_sha256=hashlib.sha256(asked.body).hexdigest(),
+        permit=denied.permit,
+    )
+    try:
+        await door.write(door.ledger.record, event)
+    except EvidenceUnavailable:
+        return
+
+
+def _intent(allowed: Allow, body: bytes) -> Intent:
+    permit, hosted = allowed.permit, allowed.hosted
+    return Intent(
+        trace_id=permit.trace_id,
+        attempt=permit.attempt,
+        org=permit.org,
+        lane=permit.lane,
+        provider=hosted.provider,
+        address=hosted.base_url,
+        region=hosted.region,
+        label=allowed.label,
+        risk_tier=permit.risk_tier,
+        bundle_hash=permit.bundle_hash,
+        body_sha256=permit.body_sha256,
+        body_bytes=len(body),
+        permit_nonce=permit.nonce,
+    )
+
+
+def _refusal(error: RouterError) -> Response:
+    return Response(encode_error(error), status_code=error.status, media_type=NDJSON)

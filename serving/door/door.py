@@ -1,0 +1,63 @@
+"""What is one door made of? Its rules, its ledger, its way to the providers and its clock, put together once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from router.bundle.files import Hosted, LaneSpec
+from router.lane import LaneEvent
+from serving.door.guard import Rules
+from serving.door.ledger import Ledger
+from serving.door.wire import DoorStatus
+
+_Event = TypeVar("_Event")
+
+
+class Sender(Protocol):
+    """Whoever takes bytes to a provider: `serving.door.provider.Providers`."""
+
+    def stream(self, lane: LaneSpec, hosted: Hosted, body: bytes) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
+        """Send the body, yield the answer. Closing the generator closes the connection."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+def _one_writer() -> ThreadPoolExecutor:
+    """SQLite blocks on the disk, and the chain needs one writer at a time."""
+    return ThreadPoolExecutor(1, "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds."""
+
+    rules: Rules
+    off: Mapping[str, str]
+    ledger: Ledger
+    sender: Sender
+    now: Callable[[], float]
+    _writer: ThreadPoolExecutor = field(default_factory=_one_writer)
+
+    def status(self) -> DoorStatus:
+        """Say which bundle is in force here and which lanes can be used."""
+        hosted = [name for name, lane in self.rules.lanes.items() if lane.is_hosted]
+        return DoorStatus(
+            bundle_hash=self.rules.bundle_hash,
+            lanes_on=tuple(name for name in hosted if name not in self.off),
+            lanes_off={name: self.off[name] for name in hosted if name in self.off},
+        )
+
+    def write(self, append: Callable[[_Event, float], str], event: _Event) -> Awaitable[str]:
+        """Hand an entry to the ledger's thread. What was handed over is written, even when nobody waits for it any more."""
+        return asyncio.get_running_loop().run_in_executor(self._writer, append, event, self.now())
+
+    async def close(self) -> None:
+        """Write what was handed over, then close the ledger and the connections."""
+        await asyncio.to_thread(self._writer.shutdown)
+        self.ledger.close()
+        await self.sender.close()

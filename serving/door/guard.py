@@ -1,0 +1,178 @@
+"""May these bytes leave? Believes neither the router's permit nor its scan: checks the one, repeats the other, asks Cedar again.
+
+Pure: the clock's time, the body and the rules are arguments. Whatever can't be judged stays.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from router.bundle.files import Hosted, LaneSpec, TiersFile
+from router.contract import Finding, Label, PolicyFired, RiskTier
+from router.errors import DoorRefused
+from router.labels import RESTRICTED, join
+from router.permit import Permit, verify
+from router.render import FIELDS, NotCanonical, parse_body, texts_in
+
+PERMIT_SECONDS_AT_MOST: Final = 60
+"""No permit is good for longer, whatever it says: what was decided long ago may no longer hold."""
+
+
+class MaySend(Protocol):
+    """Cedar's verdict, as far as the door reads it."""
+
+    @property
+    def allowed(self) -> bool: ...
+
+    @property
+    def policies(self) -> tuple[PolicyFired, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the door judges by: its own copy of the bundle, the scanner, and the key that the router signs with."""
+
+    bundle_hash: str
+    lanes: Mapping[str, LaneSpec]
+    tiers: TiersFile
+    may_send: Callable[[str, LaneSpec, Label, RiskTier], MaySend]
+    scan: Callable[[str], tuple[Finding, ...]]
+    public_key: Ed25519PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came over the socket: the token, the lane's name, and the exact body."""
+
+    token: str
+    lane: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """It may leave, to this place, under this label (the permit's joined with what the door found itself)."""
+
+    permit: Permit
+    lane: LaneSpec
+    hosted: Hosted
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """It stays. `policies` are the IDs that said so; `permit` is what was asked for, where its signature held."""
+
+    because: str
+    policies: tuple[str, ...] = ()
+    permit: Permit | None = None
+
+
+def judge(asked: Asked, rules: Rules, now: float) -> Allow | Deny:
+    """Return the verdict on one request at `now` (Unix seconds). Cheap checks come before the scan."""
+    try:
+        permit = verify(asked.token, rules.public_key)
+    except DoorRefused as refusal:
+        return Deny(str(refusal))
+    lane = rules.lanes.get(asked.lane)
+    if lane is None or lane.hosted is None:
+        return Deny("the lane is not one of the door's", permit=permit)
+    wanting = _permit_wanting(permit, asked, lane.hosted, rules.bundle_hash, now) or _body_wanting(
+        asked.body, lane.hosted
+    )
+    if wanting is not None:
+        return Deny(wanting, permit=permit)
+    return _boundary(permit, asked.body, lane, lane.hosted, rules)
+
+
+def _permit_wanting(permit: Permit, asked: Asked, hosted: Hosted, bundle_hash: str, now: float) -> str | None:
+    """Say in what respect the permit is not for this: the first that is wrong, or None."""
+    checks = (
+        (permit.lane == asked.lane, "the permit is for another lane"),
+        (permit.region == hosted.region, "the permit is for another region"),
+        (permit.bundle_hash == bundle_hash, "the permit was given under another bundle than the door's"),
+        (permit.body_sha256 == hashlib.sha256(asked.body).hexdigest(), "the permit is for other bytes"),
+        (not permit.has_expired(now), "the permit has expired"),
+        (permit.expires_at <= now + PERMIT_SECONDS_AT_MOST, "the permit is good for longer than any may be"),
+    )
+    return next((because for holds, because in checks if not holds), None)
+
+
+def _body_wanting(body: bytes, hosted: Hosted) -> str | None:
+    """Say what in the body no renderer of ours writes, or None."""
+    try:
+        fields = parse_body(body)
+    except NotCanonical as error:
+        return str(error)
+    if fields.get("model") != hosted.model:
+        return "the body asks for another model than the lane's"
+    if fields.get("stream") is not True:
+        return "the body does not ask for a stream"
+    if unknown := sorted(set(fields) - FIELDS):
+        return f"the body holds fields that may not leave: {len(unknown)} of them"
+    if any(not url.startswith("data:") for url in _image_addresses(fields.get("messages"))):
+        return "the body tells the provider to fetch an address"
+    return None
+
+
+def _image_addresses(messages: Any) -> list[str]:
+    """The `image_url` of every content part, as text; a shape that is not the renderer's counts as an address."""
+    if not isinstance(messages, list):
+        return ["messages"]
+    found: list[str] = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else "message"
+        for part in content if isinstance(content, list) else ():
+            match part:
+                case {"type": "text", "text": str(), **rest} if not rest:
+                    pass
+                case {"type": "image_url", "image_url": {"url": str(url), **rest}} if not rest:
+                    found.append(url)
+                case _:
+                    found.append("part")
+    return found
+
+
+def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules: Rules) -> Allow | Deny:
+    """Scan the exact bytes and ask Cedar about the join of both labels.
+
+    Catches every exception, because whatever the scanner or the policy engine trips over must stay.
+    """
+    try:
+        label = join(permit.label, scanned_label(body, rules))
+        verdict = rules.may_send(permit.org, lane, label, permit.risk_tier)
+        policies = tuple(policy.id for policy in verdict.policies)
+        allowed = verdict.allowed is True
+    except Exception as error:  # noqa: BLE001
+        return Deny(f"the body could not be judged ({type(error).__name__})", permit=permit)
+    if not allowed:
+        return Deny(f"the boundary keeps {_describe(label)} from this lane", policies, permit)
+    return Allow(permit, lane, hosted, label)
+
+
+def scanned_label(body: bytes, rules: Rules) -> Label:
+    """Return the label of what the scanner finds in the bytes. What it can't read, an image, is restricted."""
+    texts = set(texts_in(body))
+    labels = [_label(rules.scan(text), rules.tiers) for text in sorted(texts)]
+    if _image_addresses(parse_body(body)["messages"]):
+        labels.append(RESTRICTED)
+    return join(*labels)
+
+
+def _label(findings: tuple[Finding, ...], tiers: TiersFile) -> Label:
+    """A category without a level in the bundle is restricted: nobody has said what it is worth."""
+    return join(
+        *(
+            Label(level=tiers.levels.get(finding.category, "restricted"), categories=(finding.category,))
+            for finding in findings
+            if finding.score >= tiers.raise_at
+        )
+    )
+
+
+def _describe(label: Label) -> str:
+    kinds = f" with {', '.join(label.categories)}" if label.categories else ""
+    return f"{label.level} text{kinds}"

@@ -1,0 +1,165 @@
+"""How does the door come up and go down? In the foreground, on a Unix socket that its owner alone can open, until SIGTERM.
+
+Started by the supervisor as `python -m serving.door.main`, or by hand as `lane door`. The provider keys come from this process's own
+environment and from nowhere else.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from pydantic import SecretStr
+
+from router.bundle import Bundle, load_bundle
+from router.errors import RouterError
+from router.scan import scan_text, warm
+from serving.door.app import build_app
+from serving.door.door import Door
+from serving.door.guard import Rules
+from serving.door.ledger import Ledger
+from serving.door.provider import Providers
+from serving.permit_keys import read_public_key
+from serving.processes import die_with_parent
+from serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_CONNECTIONS_AT_MOST = 512
+_GRACE_SECONDS = 3
+
+
+class DoorCannotStart(RouterError):
+    """The door can't open here, and why."""
+
+    code = "door_cannot_start"
+
+
+def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `environment` holds the provider keys.
+
+    Raises `DoorCannotStart`, `KeyUnusable` or `EvidenceUnavailable`.
+    """
+    # uvicorn hands a signal on to whoever held it before, once it has shut down: nobody may die of it before the clean-up.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _already_ending)
+    warm()
+    keys = provider_keys(bundle, environment)
+    rules = Rules(
+        bundle_hash=bundle.hash,
+        lanes=bundle.lanes,
+        tiers=bundle.tiers,
+        may_send=bundle.boundary.may_send,
+        scan=scan_text,
+        public_key=read_public_key(settings.permit_public_file),
+    )
+    with listening(settings.door_socket) as listener:
+        door = Door(
+            rules=rules,
+            off=lanes_without_key(bundle, keys),
+            ledger=Ledger(settings.ledger_file),
+            sender=Providers(keys),
+            now=time.time,
+        )
+        config = uvicorn.Config(
+            build_app(door),
+            lifespan="on",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            limit_concurrency=_CONNECTIONS_AT_MOST,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        log.info("the door is open at %s, lanes on: %s", settings.door_socket, ", ".join(sorted(keys)) or "none")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def provider_keys(bundle: Bundle, environment: Mapping[str, str]) -> dict[str, SecretStr]:
+    """Return the key of each hosted lane whose variable is set and not empty."""
+    found = {
+        name: environment.get(lane.hosted.api_key_env, "").strip()
+        for name, lane in bundle.lanes.items()
+        if lane.hosted is not None
+    }
+    return {name: SecretStr(key) for name, key in found.items() if key}
+
+
+def lanes_without_key(bundle: Bundle, keys: Mapping[str, SecretStr]) -> dict[str, str]:
+    """Return the hosted lanes that are off, each with the variable that would switch it on."""
+    return {
+        name: f"no key: {lane.hosted.api_key_env} is not set at the door"
+        for name, lane in bundle.lanes.items()
+        if lane.hosted is not None and name not in keys
+    }
+
+
+@contextlib.contextmanager
+def listening(path: Path) -> Iterator[socket.socket]:
+    """Listen on a Unix socket with mode 0600; take a dead door's place, never a living one's. Raises `DoorCannotStart`."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(_CONNECTIONS_AT_MOST)
+        ours = path.stat().st_ino
+    except OSError as error:
+        listener.close()
+        raise DoorCannotStart(f"{path}: {error}; a short LANE_HOME that exists and is yours mends it") from error
+    try:
+        yield listener
+    finally:
+        listener.close()
+        with contextlib.suppress(OSError):
+            if path.stat().st_ino == ours:
+                path.unlink()
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody listens on."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            return
+    raise DoorCannotStart(f"a door is open at {path} already; `lane down` closes it")
+
+
+def _already_ending(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: uvicorn has seen to it."""
+
+
+def main() -> None:
+    """Run as the supervisor's child."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    # The HTTP client's own lines would name addresses; the ledger is the record of what is sent.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    settings = Settings.model_validate_json(arguments.settings)
+    die_with_parent(arguments.parent)
+    try:
+        run_door(settings, load_bundle(settings.bundle), os.environ)
+    except RouterError as error:
+        log.error("%s", error)  # noqa: TRY400 - a sentence for whoever starts it, not a traceback
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
