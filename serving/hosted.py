@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -17,10 +18,27 @@ from router.errors import LaneMisbehaved, LaneOverloaded, LaneTimeout, LaneUnrea
 from router.lane import LaneCall, LaneEvent, Stop
 from router.permit import Permit, sign
 from router.render import render_openai_chat
-from serving.door.client import CONNECT_SECONDS
-from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, decode_line
+from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, DoorStatus, decode_line
 
 PERMIT_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 2.0
+
+
+def door_client(socket: Path) -> httpx2.AsyncClient:
+    """Return the client that all hosted lanes of a process share. Close it when the process ends."""
+    transport = httpx2.AsyncHTTPTransport(
+        uds=str(socket), trust_env=False, limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32)
+    )
+    return httpx2.AsyncClient(transport=transport, base_url="http://door", trust_env=False)
+
+
+async def door_status(client: httpx2.AsyncClient) -> DoorStatus:
+    """Ask the door which hosted lanes are on. Raises `LaneUnreachable` when there is no door, or none that makes sense."""
+    try:
+        response = await client.get("/status", timeout=_CONNECT_SECONDS)
+        return DoorStatus.model_validate_json(response.content)
+    except (httpx2.HTTPError, ValueError) as error:
+        raise LaneUnreachable("hosted", "the door does not answer") from error
 
 
 class HostedLane:
@@ -72,7 +90,7 @@ class HostedLane:
     async def _lines(self, token: str, body: bytes, deadline_seconds: float) -> AsyncGenerator[bytes, None]:
         name = self._spec.name
         headers = {PERMIT_HEADER: token, LANE_HEADER: name, "Content-Type": "application/json"}
-        timeout = httpx2.Timeout(deadline_seconds, connect=CONNECT_SECONDS)
+        timeout = httpx2.Timeout(deadline_seconds, connect=_CONNECT_SECONDS)
         try:
             async with self._client.stream("POST", "/send", content=body, headers=headers, timeout=timeout) as response:
                 if not response.headers.get("content-type", "").startswith(NDJSON):

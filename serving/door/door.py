@@ -10,7 +10,7 @@ from router.bundle.files import Hosted, LaneSpec
 from router.lane import LaneEvent
 from serving.door.guard import Rules
 from serving.door.ledger import Ledger
-from serving.door.wire import DoorStatus
+from serving.door.wire import DoorStatus, LaneStatus
 
 _Event = TypeVar("_Event")
 
@@ -46,11 +46,8 @@ class Door:
     def status(self) -> DoorStatus:
         """Say which bundle is in force here and which lanes can be used."""
         hosted = [name for name, lane in self.rules.lanes.items() if lane.is_hosted]
-        return DoorStatus(
-            bundle_hash=self.rules.bundle_hash,
-            lanes_on=tuple(name for name in hosted if name not in self.off),
-            lanes_off={name: self.off[name] for name in hosted if name in self.off},
-        )
+        lanes = {name: LaneStatus(on=name not in self.off, because=self.off.get(name, "")) for name in hosted}
+        return DoorStatus(bundle_hash=self.rules.bundle_hash, lanes=lanes)
 
     def write(self, append: Callable[[_Event, float], str], event: _Event) -> Awaitable[str]:
         """Hand an entry to the ledger's thread. What was handed over is written, even when nobody waits for it any more."""

@@ -48,12 +48,18 @@ _CALLER_ERRORS: Final[dict[str, type[ContextTooLong | SchemaRefused]]] = {
 }
 
 
+class LaneStatus(Frozen):
+    """Whether the door can send for a lane, and if not, why."""
+
+    on: bool
+    because: str = ""
+
+
 class DoorStatus(Frozen):
-    """What the door says of itself: the bundle it checks against, and its lanes, those that are off with the reason. No address, no key."""
+    """What the door says of itself: the bundle it checks against, and its hosted lanes. No address, no key."""
 
     bundle_hash: str
-    lanes_on: tuple[str, ...]
-    lanes_off: dict[str, str]
+    lanes: dict[str, LaneStatus]
 
 
 class WireError(Frozen):
