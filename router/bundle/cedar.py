@@ -9,7 +9,9 @@ from cedarpy import Schema, validate_policies
 from router.boundary import PolicyText, read_policies
 from router.bundle.finding import BundleFinding
 
-_TOKEN: Final = re.compile(r'(?P<skip>\s+|//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*")|(?P<end>;)|(?P<other>[^\s";/]+|.)', re.DOTALL)
+_TOKEN: Final = re.compile(
+    r'(?P<skip>\s+|//[^\n]*)|(?P<string>"(?:\\.|[^"\\])*")|(?P<end>;)|(?P<other>[^\s";/]+|.)', re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,12 @@ def _unnamed(name: str, line: int, policy: PolicyText) -> list[BundleFinding]:
     """A policy that fires must be citable."""
     wanted = {"@id": policy.id, "@reason": policy.reason}
     return [
-        BundleFinding(name, line, f"the policy {policy.id or ''} has no {annotation}".replace("  ", " "), f'add {annotation}("…") before it')
+        BundleFinding(
+            name,
+            line,
+            f"the policy {policy.id or ''} has no {annotation}".replace("  ", " "),
+            f'add {annotation}("…") before it',
+        )
         for annotation, given in wanted.items()
         if not given
     ]
@@ -86,7 +93,9 @@ def type_errors(files: list[CedarFile], schema: str, schema_file: str) -> list[B
                 said = re.sub(r"for policy `policy\d+`[,:]? ?", "", error.error)
                 line = _line_of_error(said, statement.text, statement.line)
                 message = f"the policy {statement.policy.id or '(without @id)'} does not fit the schema: {said}"
-                findings.append(BundleFinding(file.name, line, message, f"use what {schema_file} declares, or declare it there"))
+                findings.append(
+                    BundleFinding(file.name, line, message, f"use what {schema_file} declares, or declare it there")
+                )
     return findings
 
 

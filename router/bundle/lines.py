@@ -43,7 +43,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
@@ -83,6 +85,8 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int]) -> None:
         for key, value in node.value:
             here = (*path, str(key.value))
             if here in lines:
-                raise YamlProblem(key.start_mark.line + 1, f"the key `{key.value}` is given twice (first on line {lines[here]})")
+                raise YamlProblem(
+                    key.start_mark.line + 1, f"the key `{key.value}` is given twice (first on line {lines[here]})"
+                )
             lines[here] = key.start_mark.line + 1
             _walk(value, here, lines)

@@ -16,8 +16,7 @@ from router.rules import Facts, RuleError, compile_rule
 
 
 class BoundaryProperty(Frozen):
-    """Wherever `when` holds (hosted, provider, region, lane, org, level, categories, jurisdictions, risk_tier, cleared_for,
-    lane_jurisdictions), the boundary must `deny` or `allow`."""
+    """Wherever the condition `when` holds (over `PROPERTY_NAMES`), the boundary must `deny` or `allow`."""
 
     id: str
     because: str
@@ -43,7 +42,7 @@ class BoundaryTest(Frozen):
     by: str | None = None
 
 
-class TestsFile(Frozen):
+class BoundaryTestsFile(Frozen):
     """`boundary/tests.yaml`."""
 
     tests: tuple[BoundaryTest, ...]
@@ -77,7 +76,18 @@ class Question:
 
 
 PROPERTY_NAMES: Final = frozenset(
-    {"hosted", "provider", "region", "lane", "lane_jurisdictions", "cleared_for", "org", "level", "categories", "jurisdictions"}
+    {
+        "hosted",
+        "provider",
+        "region",
+        "lane",
+        "lane_jurisdictions",
+        "cleared_for",
+        "org",
+        "level",
+        "categories",
+        "jurisdictions",
+    }
     | {"risk_tier"}
 )
 

@@ -12,7 +12,7 @@ from router.bundle.cedar import CedarFile, read_cedar
 from router.bundle.files import LaddersFile, LanesFile, ModelsFile, RoutesFile, TenantsFile, TiersFile, ToolFile
 from router.bundle.finding import BundleFinding
 from router.bundle.lines import Document, YamlProblem, read_yaml
-from router.bundle.promises import PropertiesFile, TestsFile
+from router.bundle.promises import BoundaryTestsFile, PropertiesFile
 
 FileT = TypeVar("FileT", bound=BaseModel)
 _EMPTY = Document(None, {})
@@ -36,7 +36,7 @@ class Source:
     policies: list[CedarFile] = field(default_factory=list)
     schema: str | None = None
     properties: PropertiesFile | None = None
-    tests: TestsFile | None = None
+    tests: BoundaryTestsFile | None = None
 
     @property
     def hash(self) -> str:
@@ -69,7 +69,7 @@ def read_source(root: Path) -> Source:
     source.routes = _parse(source, "routes.yaml", RoutesFile)
     source.tenants = _parse(source, "tenants.yaml", TenantsFile)
     source.properties = _parse(source, "boundary/properties.yaml", PropertiesFile, required=False)
-    source.tests = _parse(source, "boundary/tests.yaml", TestsFile, required=False)
+    source.tests = _parse(source, "boundary/tests.yaml", BoundaryTestsFile, required=False)
     for name in sorted(source.files):
         if name.startswith("tools/") and name.endswith(".yaml"):
             tool = _parse(source, name, ToolFile)

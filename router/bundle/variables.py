@@ -43,7 +43,9 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("domain", "string", "the field it belongs to, as the classifier names it"),
     Variable("confidence", "double", "how sure the classifier is, 0 to 1"),
     Variable("out_of_scope", "bool", "the classifier knows no such request", (False, True)),
-    Variable("state_changing", "bool", "it asks for something to be changed, booked, paid, sent or deleted", (False, True)),
+    Variable(
+        "state_changing", "bool", "it asks for something to be changed, booked, paid, sent or deleted", (False, True)
+    ),
     Variable("regulated", "list of strings", "regulated fields it touches as a topic"),
     Variable("difficulty", "double", "how much a stronger model would help, 0 to 1; 0 where the classifier can't say"),
     Variable("mode", "string", "chat or batch", ("chat", "batch")),
@@ -54,7 +56,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("has_tools", "bool", "the caller brings tools of its own", (False, True)),
     Variable("channel", "string", "web, app or api", ("api", "web", "app")),
     Variable("org", "string", "the tenant"),
-    Variable("metadata", "map of strings", "what the caller sent as metadata; ask `\"key\" in metadata` first"),
+    Variable("metadata", "map of strings", 'what the caller sent as metadata; ask `"key" in metadata` first'),
     Variable("risk_tier", "string", "the tier (routes only)", RISK_TIERS),
 )
 NAMES: Final = frozenset(variable.name for variable in VARIABLES)

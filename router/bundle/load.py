@@ -1,0 +1,72 @@
+"""From a directory to a bundle in force, or to everything that is wrong with it. All of it is checked before any of it is used."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from router.boundary import Boundary
+from router.bundle.bundle import Bundle, CompiledRoute, CompiledTierRule
+from router.bundle.check import Checked, check_source
+from router.bundle.finding import BundleFinding, as_text
+from router.bundle.references import contract_name
+from router.bundle.source import Source, read_source
+from router.bundle.variables import TopicHeads
+from router.errors import BundleInvalid
+
+
+@lru_cache(maxsize=1)
+def default_heads() -> TopicHeads:
+    """Return the classifier that ships with the router, read once."""
+    from router.classify import DEFAULT_HEADS, Heads
+
+    return Heads.load(DEFAULT_HEADS)
+
+
+def check_bundle(root: Path, heads: TopicHeads | None = None) -> tuple[BundleFinding, ...]:
+    """Return everything that is wrong with the bundle in this folder, by file and line; nothing when it may be used."""
+    source = read_source(root)
+    check_source(source, heads or default_heads())
+    return tuple(sorted(set(source.findings)))
+
+
+def load_bundle(root: Path, heads: TopicHeads | None = None) -> Bundle:
+    """Return the bundle in this folder. Raises `BundleInvalid`, whose message lists every finding with file, line and mend."""
+    source = read_source(root)
+    used = heads or default_heads()
+    checked = check_source(source, used)
+    if source.findings or checked.boundary is None:
+        raise BundleInvalid(f"the bundle {root} does not check:\n{as_text(sorted(set(source.findings)))}")
+    return _assemble(root, source, checked, checked.boundary, used)
+
+
+def bundle_hash(root: Path) -> str:
+    """Return the one name of this version: SHA-256 over sorted relative paths and bytes, dotfiles aside."""
+    return read_source(root).hash
+
+
+def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, heads: TopicHeads) -> Bundle:
+    assert source.models is not None
+    assert source.lanes is not None
+    assert source.ladders is not None
+    assert source.tiers is not None
+    assert source.routes is not None
+    assert source.tenants is not None
+    return Bundle(
+        root=root,
+        hash=source.hash,
+        models={model.name: model for model in source.models.models},
+        lanes={lane.name: lane for lane in source.lanes.lanes},
+        ladders={ladder.name: ladder for ladder in source.ladders.ladders},
+        tiers=source.tiers,
+        tier_rules=tuple(
+            CompiledTierRule(spec, rule) for spec, rule in zip(source.tiers.rules, checked.tier_rules, strict=True)
+        ),
+        profiles={profile.tier: profile for profile in source.tiers.profiles},
+        routes=tuple(
+            CompiledRoute(spec, rule) for spec, rule in zip(source.routes.routes, checked.routes, strict=True)
+        ),
+        tenants={tenant.org: tenant for tenant in source.tenants.tenants},
+        tools={tool.name: tool for tool in source.tools.values()},
+        contracts={contract_name(file): text for file, text in source.contracts.items()},
+        boundary=boundary,
+        heads=heads,
+    )

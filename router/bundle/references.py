@@ -1,0 +1,215 @@
+"""Does every name in the bundle name something, and only one thing?"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+from router.boundary import UNKNOWN, enumerated
+from router.bundle.schemas import schema_findings, schema_problem
+from router.bundle.source import SCHEMA_FILE, Source
+from router.bundle.variables import BUILT_IN_CATEGORIES
+from router.contract import RISK_TIERS
+
+CLASSIFICATION_FAILED: Final = "classification-failed"
+"""The built-in route for what could not be judged; no route of a bundle may be called so."""
+_RESERVED_LANES: Final = frozenset({"auto"})
+
+
+def reference_findings(source: Source) -> None:
+    """Note every duplicate, every name that names nothing, every schema that is none."""
+    _duplicates(source)
+    _lanes_and_ladders(source)
+    _routes(source)
+    _tiers_and_tenants(source)
+    _contracts_and_tools(source)
+    _boundary_names(source)
+
+
+def _duplicates(source: Source) -> None:
+    lists: list[tuple[str, str, str, list[str]]] = [
+        ("models.yaml", "models", "model", [model.name for model in source.models.models] if source.models else []),
+        ("lanes.yaml", "lanes", "lane", [lane.name for lane in source.lanes.lanes] if source.lanes else []),
+        (
+            "ladders.yaml",
+            "ladders",
+            "ladder",
+            [ladder.name for ladder in source.ladders.ladders] if source.ladders else [],
+        ),
+        ("tiers.yaml", "rules", "tier rule", [rule.id for rule in source.tiers.rules] if source.tiers else []),
+        (
+            "tiers.yaml",
+            "profiles",
+            "tier profile",
+            [profile.tier for profile in source.tiers.profiles] if source.tiers else [],
+        ),
+        ("routes.yaml", "routes", "route", [route.id for route in source.routes.routes] if source.routes else []),
+        (
+            "tenants.yaml",
+            "tenants",
+            "tenant",
+            [tenant.org for tenant in source.tenants.tenants] if source.tenants else [],
+        ),
+    ]
+    for file, key, what, names in lists:
+        _report_repeats(source, what, [(name, file, source.line(file, key, index)) for index, name in enumerate(names)])
+    for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
+        keys = [
+            (key.id, "tenants.yaml", source.line("tenants.yaml", "tenants", index, "keys", at))
+            for at, key in enumerate(tenant.keys)
+        ]
+        _report_repeats(source, f"key of tenant {tenant.org}", keys)
+    _report_repeats(
+        source, "tool", [(tool.name, file, source.line(file, "name")) for file, tool in source.tools.items()]
+    )
+    policies = [
+        (one.policy.id, file.name, one.line) for file in source.policies for one in file.statements if one.policy.id
+    ]
+    _report_repeats(source, "policy", policies)
+
+
+def _report_repeats(source: Source, what: str, named: Iterable[tuple[str, str, int]]) -> None:
+    first: dict[str, str] = {}
+    for name, file, line in named:
+        if name in first:
+            source.find(
+                file, line, f"{what} `{name}` is there twice, first at {first[name]}", "give each an ID of its own"
+            )
+        else:
+            first[name] = f"{file}:{line}"
+
+
+def _unknown(source: Source, file: str, line: int, what: str, name: str, known: Iterable[str], home: str) -> None:
+    """Note a name that names nothing, and the nearest that does."""
+    names = sorted(known)
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        mend = f"did you mean `{near[0]}`?" if near else f"use one of {', '.join(names) or '(there is none)'}"
+        source.find(file, line, f"unknown {what} `{name}`", f"{mend} Or add it to {home}")
+
+
+def _lanes_and_ladders(source: Source) -> None:
+    models = {model.name for model in source.models.models} if source.models else None
+    for index, lane in enumerate(source.lanes.lanes if source.lanes else ()):
+        if lane.name in _RESERVED_LANES:
+            source.find(
+                "lanes.yaml",
+                source.line("lanes.yaml", "lanes", index, "name"),
+                f"`{lane.name}` is reserved",
+                "rename the lane",
+            )
+        if lane.model is not None and models is not None:
+            line = source.line("lanes.yaml", "lanes", index, "model")
+            _unknown(source, "lanes.yaml", line, "model", lane.model, models, "models.yaml")
+    for index, ladder in enumerate(source.ladders.ladders if source.ladders else ()):
+        if not ladder.steps:
+            line = source.line("ladders.yaml", "ladders", index)
+            source.find(
+                "ladders.yaml",
+                line,
+                f"ladder `{ladder.name}` has no step: it ends in nothing",
+                "add a lane to its `steps`",
+            )
+        for at, step in enumerate(ladder.steps):
+            if source.lanes:
+                line = source.line("ladders.yaml", "ladders", index, "steps", at, "lane")
+                _unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
+
+
+def _lane_names(source: Source) -> set[str]:
+    return {lane.name for lane in source.lanes.lanes} if source.lanes else set()
+
+
+def _routes(source: Source) -> None:
+    ladders = {ladder.name for ladder in source.ladders.ladders} if source.ladders else None
+    tools = {tool.name for tool in source.tools.values()}
+    contracts = {contract_name(file) for file in source.contracts}
+    for index, route in enumerate(source.routes.routes if source.routes else ()):
+
+        def line(*path: str | int, at: int = index) -> int:
+            return source.line("routes.yaml", "routes", at, *path)
+
+        if route.id == CLASSIFICATION_FAILED:
+            source.find("routes.yaml", line("id"), f"`{route.id}` is reserved", "rename the route")
+        if route.lane is not None and source.lanes:
+            _unknown(source, "routes.yaml", line("lane"), "lane", route.lane, _lane_names(source), "lanes.yaml")
+        for cause, ladder in route.fallback.items():
+            if ladders is not None:
+                _unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")
+        for at, tool in enumerate(route.tools):
+            _unknown(source, "routes.yaml", line("tools", at, "name"), "tool", tool.name, tools, "tools/")
+        schema = route.output_contract.schema_name
+        if schema is not None:
+            _unknown(
+                source,
+                "routes.yaml",
+                line("output_contract", "schema"),
+                "contract schema",
+                schema,
+                contracts,
+                "contracts/",
+            )
+
+
+def contract_name(file: str) -> str:
+    """`contracts/SupportAnswerV3.json` holds the contract SupportAnswerV3."""
+    return file.removeprefix("contracts/").removesuffix(".json")
+
+
+def _tiers_and_tenants(source: Source) -> None:
+    if source.tiers:
+        for tier in RISK_TIERS:
+            if tier not in {profile.tier for profile in source.tiers.profiles}:
+                line = source.line("tiers.yaml", "profiles")
+                source.find(
+                    "tiers.yaml", line, f"no profile for the tier `{tier}`", "add one: what does the tier demand?"
+                )
+    tools = {tool.name for tool in source.tools.values()}
+    for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
+        for at, lane in enumerate(tenant.lanes if source.lanes else ()):
+            line = source.line("tenants.yaml", "tenants", index, "lanes", at)
+            _unknown(source, "tenants.yaml", line, "lane", lane, _lane_names(source), "lanes.yaml")
+        for at, tool in enumerate(tenant.tools):
+            line = source.line("tenants.yaml", "tenants", index, "tools", at)
+            _unknown(source, "tenants.yaml", line, "tool", tool, tools, "tools/")
+
+
+def _contracts_and_tools(source: Source) -> None:
+    for file, text in source.contracts.items():
+        source.findings.extend(schema_findings(file, text))
+    for file, tool in source.tools.items():
+        for part, schema in (("parameters", tool.parameters), ("result", tool.result)):
+            problem = schema_problem(schema)
+            if problem is not None:
+                source.find(
+                    file, source.line(file, part), f"{part} {problem[0]}", "make it a valid JSON Schema (draft 2020-12)"
+                )
+
+
+def _boundary_names(source: Source) -> None:
+    """Every category and jurisdiction in use must be one that policies can name."""
+    if source.schema is None:
+        return
+    used: list[tuple[str, str, str, int]] = [
+        ("Category", name, SCHEMA_FILE, 1) for name in (*BUILT_IN_CATEGORIES, UNKNOWN)
+    ]
+    used.append(("Jurisdiction", UNKNOWN, SCHEMA_FILE, 1))
+    if source.tiers:
+        used += [
+            ("Category", name, "tiers.yaml", source.line("tiers.yaml", "levels", name)) for name in source.tiers.levels
+        ]
+    for index, lane in enumerate(source.lanes.lanes if source.lanes else ()):
+        line = source.line("lanes.yaml", "lanes", index)
+        used += [("Category", name, "lanes.yaml", line) for name in lane.cleared_for]
+        used += [("Jurisdiction", name, "lanes.yaml", line) for name in lane.jurisdictions]
+    for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
+        line = source.line("tenants.yaml", "tenants", index, "label")
+        used += [("Category", name, "tenants.yaml", line) for name in tenant.label.categories]
+        used += [("Jurisdiction", name, "tenants.yaml", line) for name in tenant.label.jurisdictions]
+    for index, route in enumerate(source.routes.routes if source.routes else ()):
+        line = source.line("routes.yaml", "routes", index, "label")
+        used += [("Category", name, "routes.yaml", line) for name in route.label.categories]
+        used += [("Jurisdiction", name, "routes.yaml", line) for name in route.label.jurisdictions]
+    for kind, name, file, line in dict.fromkeys(used):
+        if name not in enumerated(source.schema, kind):
+            mend = f'add "{name}" to `entity {kind} enum [...]` in {SCHEMA_FILE}'
+            source.find(file, line, f"the boundary knows no {kind.lower()} `{name}`", mend)

@@ -1,0 +1,76 @@
+"""What is left of a plan once it was made again? Only what both allow: a plan may shrink before it sends, it never grows."""
+
+from router.contract import Budgets, ClosedRung, Decision, Rung
+from router.decide.rungs import OFF_NOW, TOO_DEAR, TOO_LONG
+from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
+from router.labels import highest, join
+
+NARROWED = "a later decision no longer holds this rung"
+
+
+def narrow(previous: Decision, later: Decision) -> Decision:
+    """Return the plan that both decisions allow: the rungs of both, the higher label and tier, the lesser budgets, every reason.
+
+    A planned end (refusal, approval, question) of either is an end. What is kept stays in the order of the earlier plan.
+    """
+    ended = next((one for one in (previous, later) if one.action != "answer"), None)
+    allowed = {(rung.lane, rung.model) for rung in later.ladder}
+    kept = tuple(rung for rung in previous.ladder if (rung.lane, rung.model) in allowed) if ended is None else ()
+    if kept and "start" not in kept[0].on:
+        kept = (kept[0].model_copy(update={"on": ("start", *kept[0].on)}), *kept[1:])
+    return previous.model_copy(
+        update={
+            "action": ended.action if ended else "answer",
+            "message": ended.message if ended else None,
+            "route": (ended or later).route,
+            "risk_tier": highest((previous.risk_tier, later.risk_tier)),
+            "label": join(previous.label, later.label),
+            "findings": tuple(dict.fromkeys((*previous.findings, *later.findings))),
+            "lane": kept[0].lane if kept else None,
+            "model": kept[0].model if kept else None,
+            "retrieval": previous.retrieval if previous.retrieval == later.retrieval else None,
+            "tools": tuple(tool for tool in previous.tools if tool in later.tools),
+            "ladder": kept,
+            "closed": _closed(previous, later, kept),
+            "budgets": _least(previous.budgets, later.budgets),
+            "policies": tuple(dict.fromkeys((*later.policies, *previous.policies))),
+            "bundle_hash": later.bundle_hash,
+            "classifier": later.classifier,
+        }
+    )
+
+
+def _closed(previous: Decision, later: Decision, kept: tuple[Rung, ...]) -> tuple[ClosedRung, ...]:
+    """Every rung either plan closed, the later reason first, and those that just fell away."""
+    reasons = {rung.lane: rung for rung in (*previous.closed, *later.closed)}
+    for rung in previous.ladder:
+        if rung.lane not in reasons and not any(rung.lane == still.lane for still in kept):
+            reasons[rung.lane] = ClosedRung(lane=rung.lane, model=rung.model, because=NARROWED)
+    return tuple(reasons.values())
+
+
+def _least(one: Budgets, other: Budgets) -> Budgets:
+    return Budgets(**{name: min(getattr(one, name), getattr(other, name)) for name in Budgets.model_fields})
+
+
+def refusal_of(decision: Decision) -> RouterError | None:
+    """Return what the caller is told when a plan to answer has no rung; None when there is one, or the end is planned.
+
+    Policy denies only when no lane was kept from answering by circumstances: one that is off may be back soon.
+    """
+    if decision.action != "answer" or decision.ladder:
+        return None
+    for rung in decision.closed:
+        if rung.because.startswith(OFF_NOW):
+            return LaneOverloaded(rung.lane, rung.because)
+    for rung in decision.closed:
+        if rung.because.startswith(TOO_LONG):
+            return ContextTooLong(f"lane {rung.lane}: {rung.because.removeprefix(TOO_LONG)}", "messages")
+    reasons = "; ".join(f"{rung.lane}: {rung.because}" for rung in decision.closed) or "the bundle has no private lane"
+    policies = tuple(dict.fromkeys(policy for rung in decision.closed for policy in rung.policies))
+    kind = (
+        "is within budget"
+        if any(rung.because.startswith(TOO_DEAR) for rung in decision.closed)
+        else "may answer this request"
+    )
+    return PolicyDenied(f"no lane {kind} ({reasons})", policies)
