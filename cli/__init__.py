@@ -1,1 +1,1 @@
-"""TODO"""
+"""`lane`: one command for all of it; a module per command or group of commands."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from router.contract import AttemptEnded, ClosedRung, Decision, Effect, Evidence, Finding, Finished
-from router.explain.words import capital, category, clause, count, listed, printable, seconds, words
+from router.explain.words import capital, category, clause, count, entity, listed, printable, seconds, words
 
 _ENDS: Final = {
     "stop": "answered",
@@ -266,11 +266,11 @@ def _label(plan: Decision) -> str:
 def _things(findings: Iterable[Finding]) -> str:
     """Return what was found, counted, in plain words; never the text."""
     counted = Counter((finding.entity, finding.category) for finding in findings)
-    return listed(f"{_counted(entity, number)} ({category(kind)})" for (entity, kind), number in counted.items())
+    return listed(f"{_counted(what, number)} ({category(kind)})" for (what, kind), number in counted.items())
 
 
-def _counted(entity: str, number: int) -> str:
-    name = words(entity)
+def _counted(what: str, number: int) -> str:
+    name = entity(what)
     return name if number == 1 else f"{name} ×{number}"  # noqa: RUF001 (the sign is read by people)
 
 

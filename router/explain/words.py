@@ -1,5 +1,6 @@
 """How are the record's identifiers said in plain words? Names, counts and clauses; nothing of any request."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -37,6 +38,8 @@ _ABBREVIATIONS: Final = {
     )
 }
 
+_MOVES_THE_CURSOR: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def category(name: str) -> str:
     """Name a category of data as people do; the bundle's own are named as the bundle names them."""
@@ -47,6 +50,12 @@ def words(name: str) -> str:
     """Turn an identifier into words: `US_SSN` becomes `US SSN`, `refund_request` becomes `refund request`."""
     spaced = name.replace("_", " ").replace(".", " ").lower().split()
     return " ".join(_ABBREVIATIONS.get(word, word) for word in spaced)
+
+
+def entity(name: str) -> str:
+    """Name a detector's entity as people do. Two letters in front of others are a country: `DE_TAX_ID` is a `DE tax ID`."""
+    first, _, rest = name.partition("_")
+    return f"{first.upper()} {words(rest)}" if len(first) == 2 and rest and first.upper() != "IP" else words(name)
 
 
 def clause(sentence: str) -> str:
@@ -78,5 +87,5 @@ def seconds(duration: float) -> str:
 
 
 def printable(given: str) -> str:
-    """Show what a caller named without letting it move the cursor or break the line."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in given)
+    """Show what a caller or a model wrote without letting it move the cursor, break the line or turn its direction."""
+    return _MOVES_THE_CURSOR.sub("\N{REPLACEMENT CHARACTER}", given)

@@ -1,0 +1,47 @@
+"""`lane`: one command for all of it. Starts fast: what is heavy is imported by the command that needs it."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli import ask, decide, explain
+from cli.errors import LaneGroup
+
+app = typer.Typer(
+    name="lane",
+    cls=LaneGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # Locals hold prompts and keys.
+    help="A private-lane inference cluster with a built-in router: run it, ask it, and ask it why.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(version("private-lane"))
+        raise typer.Exit
+
+
+@app.callback()
+def lane(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Exit codes: 0 yes, 1 no (a finding, a refusal to start, a failure), 2 bad input."""
+
+
+app.command()(ask.ask)
+app.command()(decide.decide)
+app.command()(explain.explain)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
