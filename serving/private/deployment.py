@@ -1,0 +1,105 @@
+"""How does a private model live in the cluster? One Ray Serve deployment per model; a replica holds one vLLM engine.
+
+What goes wrong with a call crosses Ray as the last item of the stream, not as an exception: it arrives as itself on either of Serve's
+transports, and a caller's mistake leaves no stack trace in the replica's log.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from ray import serve
+
+from models.spec import ModelSpec
+from router.errors import LaneTimeout, RouterError
+from router.lane import LaneCall, LaneEvent
+
+Item = tuple[LaneEvent, ...] | RouterError
+"""What a replica's stream is made of: batches of events, the last item possibly an error."""
+
+_HEALTH_PERIOD_SECONDS: Final = 5.0
+# Ray's health checks time out on replicas that are merely busy; an engine's death is seen by the check itself, not by its silence.
+_HEALTH_TIMEOUT_SECONDS: Final = 120.0
+_GRACE_SECONDS: Final = 20.0
+
+
+class Streams(Protocol):
+    """Whatever answers lane calls: the engine, or the stand-in of `benchmarks/`."""
+
+    def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
+        """Answer a call."""
+        ...
+
+
+async def replica_stream(engine: Streams, call: LaneCall) -> AsyncIterator[Item]:
+    """Yield a call's batches and, where it fails, the error as the last item.
+
+    The call's own deadline holds here too: a caller that died without a word must not leave its request running.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + call.deadline_seconds
+    try:
+        async with aclosing(engine.stream(call)) as batches:
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    batch = await anext(batches, None)
+                if batch is None:
+                    return
+                yield batch
+    except TimeoutError:
+        yield LaneTimeout(call.lane, "the request's time is up")
+    except RouterError as error:
+        yield error.with_traceback(None)
+
+
+class PrivateModel:
+    """A replica: one engine, ready once it has answered a call of each kind."""
+
+    async def __init__(self, spec: dict[str, Any], folder: str) -> None:  # type: ignore[misc]  # Serve awaits it.
+        # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
+        from serving.private.engine import PrivateEngine
+        from serving.private.ray_metrics import stat_loggers
+
+        self._engine = await PrivateEngine.start(ModelSpec.model_validate(spec), Path(folder), stat_loggers())
+
+    async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
+        """Answer a call; see `replica_stream`."""
+        async with aclosing(replica_stream(self._engine, call)) as items:  # type: ignore[type-var]
+            async for item in items:
+                yield item
+
+    async def running(self) -> int:
+        """Return how many requests the engine has open."""
+        return self._engine.running
+
+    async def check_health(self) -> None:
+        """Raise when the engine is dead or hangs; Serve then replaces the replica."""
+        await self._engine.check_health()
+
+    def __del__(self) -> None:
+        """Serve calls this at the end of a graceful stop: the engine's processes go before the replica does."""
+        if (engine := getattr(self, "_engine", None)) is not None:
+            engine.shutdown()
+
+
+def deployment_name(model: str) -> str:
+    """Return the name under which Serve knows a model."""
+    return f"private-{model}"
+
+
+def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
+    """Bind a model's deployment: replicas, resources and queue as its spec says."""
+    deployment = serve.deployment(PrivateModel).options(
+        name=deployment_name(spec.name),
+        num_replicas=spec.replicas,
+        ray_actor_options={"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica},
+        max_ongoing_requests=spec.max_ongoing_requests,
+        max_queued_requests=spec.max_ongoing_requests * 4,
+        health_check_period_s=_HEALTH_PERIOD_SECONDS,
+        health_check_timeout_s=_HEALTH_TIMEOUT_SECONDS,
+        graceful_shutdown_wait_loop_s=0.5,
+        graceful_shutdown_timeout_s=_GRACE_SECONDS,
+    )
+    return deployment.bind(spec.model_dump(mode="json"), str(folder))
