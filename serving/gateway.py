@@ -10,7 +10,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -154,7 +154,7 @@ class Gateway:
         self._finish(trace, ended, outcome_of(error).status, because)
         await self.store.durable(trace.trace_id)
 
-    async def _steps(self, request: RouteRequest, trace: Trace) -> AsyncIterator[Opening | Batch]:
+    async def _steps(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
         decision = await self.plan(request, trace)
         if decision.action != "answer":
             ended: Ended = "refused" if decision.action == "refuse" else decision.action

@@ -15,8 +15,9 @@ from typing import Any, Final, Protocol
 
 from router.bundle import load_bundle
 from router.contract import Label
+from router.errors import LaneUnreachable
 from router.labels import join
-from serving.door.client import read_door_status
+from serving.hosted import door_client, door_status
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,8 +70,10 @@ class Keeper:
     """The owner: answers what is known of sessions and lanes. Deployed with one replica (see `serving.app`)."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._hosted = tuple(name for name, lane in load_bundle(settings.bundle).lanes.items() if lane.is_hosted)
+        bundle = load_bundle(settings.bundle)
+        self._bundle_hash = bundle.hash
+        self._hosted = tuple(name for name, lane in bundle.lanes.items() if lane.is_hosted)
+        self._door = door_client(settings.door_socket)
         self._sessions = SessionLabels(settings.state_file)
 
     async def session_label(self, org: str, session: str) -> str:
@@ -83,10 +86,20 @@ class Keeper:
 
     async def lanes_off(self) -> dict[str, str]:
         """Return the lanes that can't be used now, each with the reason."""
-        status = await read_door_status(self._settings.door_socket)
-        if status is None:
-            return dict.fromkeys(self._hosted, "the door does not answer")
-        return {name: "no key at the door" for name in self._hosted if name not in status.lanes_on}
+        if not self._hosted:
+            return {}
+        try:
+            status = await door_status(self._door)
+        except LaneUnreachable as error:
+            return dict.fromkeys(self._hosted, error.because)
+        if status.bundle_hash != self._bundle_hash:
+            return dict.fromkeys(self._hosted, "the door holds another version of the bundle")
+        seen = {name: status.lanes.get(name) for name in self._hosted}
+        return {
+            name: lane.because if lane else "unknown at the door"
+            for name, lane in seen.items()
+            if not (lane and lane.on)
+        }
 
 
 class KeeperHandle(Protocol):

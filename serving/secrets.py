@@ -23,6 +23,8 @@ def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
         _write(settings.permit_key_file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     if not settings.salt_file.exists():
         _write(settings.salt_file, secrets.token_bytes(32))
+    if not settings.ray_token_file.exists():
+        _write(settings.ray_token_file, secrets.token_hex(32).encode())
     minted = orjson.loads(settings.keys_file.read_bytes()) if settings.keys_file.exists() else {}
     wanted = [f"{tenant.org}/{key.id}" for tenant in bundle.tenants.values() for key in tenant.keys if key.minted]
     missing = {name: f"lane-{secrets.token_urlsafe(24)}" for name in wanted if name not in minted}

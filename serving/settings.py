@@ -54,6 +54,11 @@ class Settings(Frozen):
         return self.home / "salt.key"
 
     @property
+    def ray_token_file(self) -> Path:
+        """Token that Ray's ports on this box ask for (0600)."""
+        return self.home / "ray.token"
+
+    @property
     def keys_file(self) -> Path:
         """API keys minted on this box: JSON, `org/key id` to key (0600)."""
         return self.home / "keys.json"

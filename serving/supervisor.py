@@ -97,6 +97,7 @@ class Supervision:
     def _start_cluster(self, bundle: Bundle) -> subprocess.Popen[bytes]:
         hosted = [lane.hosted for lane in bundle.lanes.values() if lane.hosted is not None]
         environment = ray_environment(self._environment, provider_keys=[one.api_key_env for one in hosted])
+        environment["RAY_AUTH_TOKEN_PATH"] = str(self._settings.ray_token_file)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_folder())
         return self._child("serving.cluster_process", environment, "cluster.log")
 

@@ -1,0 +1,118 @@
+"""Which deployments make up the system? One ingress (any number of replicas), one keeper, one deployment per private model."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+
+from router.bundle import Bundle, load_bundle
+from router.lane import Lane
+from serving.api.auth import read_keys
+from serving.api.routes import Api, make_api
+from serving.gateway import Gateway
+from serving.hosted import HostedLane, door_client
+from serving.keeper import Keeper, KeeperClient
+from serving.permit_keys import read_private_key
+from serving.private.deployment import private_application
+from serving.private.lane import PrivateLane
+from serving.settings import Settings
+from serving.store import EvidenceStore
+
+log = logging.getLogger(__name__)
+
+_INGRESS_ONGOING: Final = 2048
+_KEEPER_ONGOING: Final = 1024
+_LIGHT_CPUS: Final = 0.1
+"""Ray CPUs of the ingress and the keeper: reservations, not limits."""
+
+
+class MonotonicClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+
+class Ingress:
+    """One ingress replica: loads the bundle, holds the lanes, and answers HTTP."""
+
+    def __init__(self, settings: Settings, keeper: DeploymentHandle, models: Mapping[str, DeploymentHandle]) -> None:
+        self._settings = settings
+        self._models = dict(models)
+        self._bundle = load_bundle(settings.bundle)
+        hosted = tuple(lane.name for lane in self._bundle.lanes.values() if lane.is_hosted)
+        self._keeper = KeeperClient(keeper, hosted, time.monotonic)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """Build the application; Ray Serve calls this in the replica, once."""
+        settings = self._settings
+        gateway = Gateway(
+            bundle=self._bundle,
+            lanes=self._lanes(),
+            keeper=self._keeper,
+            store=EvidenceStore(settings.evidence_file),
+            clock=MonotonicClock(),
+            salt=settings.salt_file.read_bytes(),
+        )
+        keys = read_keys(self._bundle, settings.keys_file)
+        return make_api(Api(gateway, keys, self._not_ready), self._keeper.refresh_forever)
+
+    def _lanes(self) -> dict[str, Lane]:
+        key = read_private_key(self._settings.permit_key_file)
+        client = door_client(self._settings.door_socket)
+        lanes: dict[str, Lane] = {}
+        for spec in self._bundle.lanes.values():
+            if spec.hosted is not None:
+                lanes[spec.name] = HostedLane(spec, spec.hosted, client, key, time.time)
+            else:
+                lanes[spec.name] = PrivateLane(self._models[spec.model_name])
+        return lanes
+
+    async def _not_ready(self) -> dict[str, str]:
+        """Return the private models that do not answer, each with the reason."""
+        missing: dict[str, str] = {}
+
+        async def ask(name: str, handle: DeploymentHandle) -> None:
+            try:
+                async with asyncio.timeout(5.0):
+                    await handle.check_health.remote()
+            except Exception as error:  # noqa: BLE001 - any trouble means: not ready
+                missing[name] = type(error).__name__
+
+        async with asyncio.TaskGroup() as group:
+            for name, handle in self._models.items():
+                group.create_task(ask(name, handle))
+        return missing
+
+
+def application(settings: Settings, bundle: Bundle, ingress_replicas: int | None = None) -> serve.Application:
+    """Return the Serve application of a bundle: what `serve.run` deploys.
+
+    `ingress_replicas`: by default one for every four cores, so that on a small box the engine keeps its cores.
+    """
+    replicas = ingress_replicas or max(1, (os.cpu_count() or 1) // 4)
+    keeper = serve.deployment(
+        Keeper,
+        name="keeper",
+        num_replicas=1,  # INVARIANT: one owner of the state.
+        max_ongoing_requests=_KEEPER_ONGOING,
+        ray_actor_options={"num_cpus": _LIGHT_CPUS},
+    ).bind(settings)
+    models: dict[str, Any] = {
+        spec.name: private_application(spec, settings.models / spec.folder) for spec in bundle.models.values()
+    }
+    return serve.deployment(
+        serve.ingress()(Ingress),
+        name="ingress",
+        num_replicas=replicas,
+        max_ongoing_requests=_INGRESS_ONGOING,
+        ray_actor_options={"num_cpus": _LIGHT_CPUS},
+        graceful_shutdown_timeout_s=30,
+    ).bind(settings, keeper, models)
