@@ -4,16 +4,17 @@ A planned refusal or a pending approval is an answer: exit 0. What policy denies
 """
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
-from cli.client import Answer, Cluster
-from cli.show import decision_panel, printable_lines
 from router.contract import Evidence
 from router.explain import explain_line
 from serving.settings import read_settings
+
+if TYPE_CHECKING:
+    from cli.client import Answer, Cluster
 
 
 def ask(
@@ -33,6 +34,9 @@ def ask(
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")] = False,
 ) -> None:
     """Ask the running cluster; print the answer, then the decision."""
+    from cli.client import Cluster
+    from cli.show import printable_lines
+
     with Cluster(read_settings(), key) as cluster:
         if json:
             answer = cluster.ask(text, model, session)
@@ -45,7 +49,9 @@ def ask(
         _print_decision(cluster.evidence(answer.trace_id))
 
 
-def _print_streamed(cluster: Cluster, text: str, model: str, session: str | None) -> Answer:
+def _print_streamed(cluster: "Cluster", text: str, model: str, session: str | None) -> "Answer":
+    from cli.show import printable_lines
+
     answer = cluster.ask_streamed(text, model, session, lambda piece: print(printable_lines(piece), end="", flush=True))
     print()
     return answer
@@ -54,6 +60,8 @@ def _print_streamed(cluster: Cluster, text: str, model: str, session: str | None
 def _print_decision(evidence: Evidence) -> None:
     from rich.console import Console
 
+    from cli.show import decision_panel
+
     console = Console()
     console.print()
     if evidence.decisions:
@@ -61,7 +69,7 @@ def _print_decision(evidence: Evidence) -> None:
     console.print(explain_line(evidence), markup=False, highlight=False)
 
 
-def _as_json(answer: Answer, evidence: Evidence) -> str:
+def _as_json(answer: "Answer", evidence: Evidence) -> str:
     """`status` is how the request ended, in the evidence's own words: answered, refused, approval, clarify."""
     decision = evidence.decisions[-1].decision.model_dump(mode="json", by_alias=True) if evidence.decisions else None
     body = {

@@ -6,7 +6,6 @@ from typing import Annotated
 import orjson
 import typer
 
-from cli.client import Cluster
 from cli.errors import NotRunning
 from router.contract import Evidence
 from router.errors import BadRequest, UnknownTrace
@@ -46,6 +45,8 @@ def explain(
 
 def _read(settings: Settings, trace_id: str, key: str | None) -> Evidence:
     """Ask the cluster; when it is down, read the file, which whoever owns it may."""
+    from cli.client import Cluster
+
     try:
         with Cluster(settings, key) as cluster:
             return cluster.evidence(trace_id)

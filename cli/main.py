@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, decide, explain
+from cli import ask, cluster, decide, explain
 from cli.errors import LaneGroup
 
 app = typer.Typer(
@@ -33,6 +33,9 @@ def lane(
     """Exit codes: 0 yes, 1 no (a finding, a refusal to start, a failure), 2 bad input."""
 
 
+app.command()(cluster.up)
+app.command()(cluster.down)
+app.command()(cluster.status)
 app.command()(ask.ask)
 app.command()(decide.decide)
 app.command()(explain.explain)
