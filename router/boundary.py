@@ -6,11 +6,11 @@ The question is finite (every name in it is one of an enumeration in the schema)
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from cedarpy import Entities, PolicySet, Schema, is_authorized, policies_to_json_str
+from cedarpy import AuthzResult, Entities, PolicySet, Schema, is_authorized_batch, policies_to_json_str
 
 from router.contract import Effect, Label, PolicyFired, RiskTier
 from router.errors import BundleInvalid
@@ -83,6 +83,9 @@ def enumerated(schema: str, entity: str) -> frozenset[str]:
     return frozenset(re.findall(r'"([^"]*)"', listed[1])) if listed else frozenset()
 
 
+_Question = tuple[str, str, Label, RiskTier]
+
+
 class Boundary:
     """The bundle's Cedar policies over its lanes and tenants, parsed once.
 
@@ -108,7 +111,7 @@ class Boundary:
         self._jurisdictions = enumerated(schema, "Jurisdiction")
         self._lanes = frozenset(lane.name for lane in known)
         self._orgs = frozenset(tenants)
-        self._kept: dict[tuple[str, str, Label, RiskTier], Verdict] = {}
+        self._kept: dict[_Question, Verdict] = {}
         entities = [self._lane_entity(lane) for lane in known]
         entities += [{"uid": _uid("Tenant", org), "attrs": {}, "parents": []} for org in sorted(self._orgs)]
         try:
@@ -121,19 +124,32 @@ class Boundary:
 
     def may_send(self, org: str, lane: LaneFacts, label: Label, tier: RiskTier) -> Verdict:
         """Tell whether a text with this label may go to this lane for this tenant, and which policies say so."""
-        key = (org, lane.name, label, tier)
-        verdict = self._kept.get(key)
+        question = (org, lane.name, label, tier)
+        verdict = self._kept.get(question)
         if verdict is None:
-            verdict = self._ask(org, lane.name, label, tier)
-            if len(self._kept) >= _KEPT_VERDICTS:
-                self._kept.clear()
-            self._kept[key] = verdict
+            (verdict,) = self._ask([question])
+            self._keep(question, verdict)
         return verdict
 
-    def _ask(self, org: str, lane: str, label: Label, tier: RiskTier) -> Verdict:
-        if org not in self._orgs or lane not in self._lanes:
-            # Cedar would answer for entities it never heard of, with permits that don't look at them.
-            return _deny_with_error(f"{org} or {lane} is not in the bundle")
+    def settle(self, questions: Iterable[tuple[str, LaneFacts, Label, RiskTier]]) -> None:
+        """Ask many questions at once (a quarter of the time each) and keep their verdicts for `may_send`."""
+        asked = [(org, lane.name, label, tier) for org, lane, label, tier in questions]
+        for question, verdict in zip(asked, self._ask(asked), strict=True):
+            self._keep(question, verdict)
+
+    def _keep(self, question: _Question, verdict: Verdict) -> None:
+        if len(self._kept) >= _KEPT_VERDICTS:
+            self._kept.clear()
+        self._kept[question] = verdict
+
+    def _ask(self, questions: Sequence[_Question]) -> list[Verdict]:
+        answers = is_authorized_batch(
+            [self._request(question) for question in questions], self._policies, self._entities, self._schema
+        )
+        return [self._verdict(question, answer) for question, answer in zip(questions, answers, strict=True)]
+
+    def _request(self, question: _Question) -> dict[str, object]:
+        org, lane, label, tier = question
         context = {
             "level": _entity("Level", label.level),
             "categories": [_entity("Category", name) for name in _listed(label.categories, self._categories)],
@@ -142,23 +158,28 @@ class Boundary:
             ],
             "risk_tier": _entity("RiskTier", tier),
         }
-        request = {
+        return {
             "principal": _uid("Tenant", org),
             "action": _uid("Action", "send"),
             "resource": _uid("Lane", lane),
             "context": context,
         }
-        answer = is_authorized(request, self._policies, self._entities, self._schema)
+
+    def _verdict(self, question: _Question, answer: AuthzResult) -> Verdict:
+        org, lane, _, _ = question
+        if org not in self._orgs or lane not in self._lanes:
+            # Cedar answers for entities it never heard of, by permits that don't look at them.
+            return _deny_with_error(f"{org} or {lane} is not in the bundle")
         if answer.diagnostics.errors:
             return _deny_with_error(sorted(answer.diagnostics.errors)[0])
         fired = tuple(
             sorted((self._fired(number) for number in answer.diagnostics.reasons), key=lambda policy: policy.id)
         )
         if not fired:
-            nothing = PolicyFired(
-                id=DEFAULT_DENY, effect="default_deny", because=f"no policy permits lane {lane} for this label"
+            because = f"no policy permits lane {lane} for this label"
+            return Verdict(
+                allowed=False, policies=(PolicyFired(id=DEFAULT_DENY, effect="default_deny", because=because),)
             )
-            return Verdict(allowed=False, policies=(nothing,))
         return Verdict(allowed=bool(answer.allowed), policies=fired)
 
     def _fired(self, number: str) -> PolicyFired:

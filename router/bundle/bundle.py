@@ -30,7 +30,10 @@ class CompiledTierRule:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One checked version of the whole policy, known by its hash. Mappings keep the order of the files."""
+    """One checked version of the whole policy, known by its hash. Mappings keep the order of the files.
+
+    `asked` are the variables that any condition asks about: the others need not be made ready.
+    """
 
     root: Path
     hash: str
@@ -41,6 +44,7 @@ class Bundle:
     tier_rules: tuple[CompiledTierRule, ...]
     profiles: Mapping[RiskTier, TierProfile]
     routes: tuple[CompiledRoute, ...]
+    asked: frozenset[str]
     tenants: Mapping[str, TenantSpec]
     tools: Mapping[str, ToolFile]
     contracts: Mapping[str, str]

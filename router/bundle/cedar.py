@@ -89,8 +89,8 @@ def type_errors(files: list[CedarFile], schema: str, schema_file: str) -> list[B
     for file in files:
         for statement in file.statements:
             result = validate_policies(statement.text, parsed)
-            for error in result.errors:
-                said = re.sub(r"for policy `policy\d+`[,:]? ?", "", error.error)
+            for mismatch in result.errors:
+                said = re.sub(r"for policy `policy\d+`[,:]? ?", "", mismatch.error)
                 line = _line_of_error(said, statement.text, statement.line)
                 message = f"the policy {statement.policy.id or '(without @id)'} does not fit the schema: {said}"
                 findings.append(

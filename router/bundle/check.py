@@ -1,18 +1,19 @@
 """Does the bundle hold together? Every condition evaluates, every route can be reached, every ladder ends in an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from router.boundary import UNKNOWN, Boundary, enumerated
 from router.bundle.cedar import policies_text, type_errors
-from router.bundle.files import LaneSpec, RouteSpec
+from router.bundle.files import LaneSpec
 from router.bundle.ladder import planned_steps
-from router.bundle.promises import PROPERTY_NAMES, all_questions, broken_property, representative_labels
+from router.bundle.promises import PROPERTY_NAMES, Question, all_questions, broken_property, representative_labels
 from router.bundle.reach import World, reach
 from router.bundle.references import reference_findings
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
-from router.contract import RISK_TIERS, Label, RiskTier
+from router.contract import RISK_TIERS, Label
 from router.errors import BundleInvalid
 from router.rules import Rule, RuleError, compile_rule
 
@@ -35,10 +36,15 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     if source.findings or boundary is None:
         # What follows reads the parts as a whole; with a part missing it would find faults of its own making.
         return Checked(routes, tier_rules, boundary)
-    _promises(source, boundary)
+    kinds = kinds_of(source)
+    questions = list(
+        all_questions(kinds.orgs, list({lane.name: lane for lane in kinds.lanes.values()}.values()), _labels(source))
+    )
+    boundary.settle((question.org, question.lane, question.label, question.tier) for question in questions)
+    _promises(source, boundary, questions)
     _reachable(source, routes, _world(source, heads))
     if not source.findings:
-        _ladders_end(source, routes, boundary, _world(source, heads))
+        _ladders_end(source, routes, boundary, _world(source, heads), kinds)
     return Checked(routes, tier_rules, boundary)
 
 
@@ -110,21 +116,28 @@ def _world(source: Source, heads: TopicHeads) -> World:
     return World(heads, orgs, dict(source.tiers.levels), places)
 
 
-def _told_apart(source: Source) -> tuple[list[str], list[LaneSpec]]:
-    """One tenant and one lane of each kind that policies, properties and tests can tell apart; the others get the same verdicts."""
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """One tenant of each kind that policies and properties can tell apart, and for each lane the one that stands for its kind."""
+
+    orgs: tuple[str, ...]
+    lanes: Mapping[str, LaneSpec]
+
+
+def kinds_of(source: Source) -> Kinds:
+    """Group tenants and lanes that get the same verdicts: what no policy names differs by its attributes alone."""
     assert source.lanes is not None
     assert source.tenants is not None
     spoken = policies_text(source.policies)
     spoken += " ".join(rule.when for rule in source.properties.properties) if source.properties else ""
-    orgs = {
-        (tenant.org if f'"{tenant.org}"' in spoken else ""): tenant.org for tenant in reversed(source.tenants.tenants)
-    }
-    lanes: dict[object, LaneSpec] = {}
+    orgs = {(tenant.org if tenant.org in spoken else ""): tenant.org for tenant in reversed(source.tenants.tenants)}
+    first: dict[object, LaneSpec] = {}
+    lanes: dict[str, LaneSpec] = {}
     for lane in source.lanes.lanes:
         other_end = (lane.hosted.provider, lane.hosted.region) if lane.hosted else None
-        named = lane.name if f'"{lane.name}"' in spoken else ""
-        lanes.setdefault((named, other_end, lane.jurisdictions, lane.cleared_for), lane)
-    return sorted(orgs.values()), list(lanes.values())
+        named = lane.name if f'"{lane.name}"' in spoken or f"'{lane.name}'" in spoken else ""
+        lanes[lane.name] = first.setdefault((named, other_end, lane.jurisdictions, lane.cleared_for), lane)
+    return Kinds(tuple(sorted(orgs.values())), lanes)
 
 
 def _labels(source: Source) -> list[Label]:
@@ -133,15 +146,14 @@ def _labels(source: Source) -> list[Label]:
     return list(representative_labels(categories, enumerated(source.schema, "Jurisdiction") - {UNKNOWN}))
 
 
-def _promises(source: Source, boundary: Boundary) -> None:
+def _promises(source: Source, boundary: Boundary, questions: Sequence[Question]) -> None:
     """Hold the boundary against the bundle's own properties and tests."""
-    orgs, lanes = _told_apart(source)
     file = "boundary/properties.yaml"
     for index, rule in enumerate(source.properties.properties if source.properties else ()):
         line = source.line(file, "properties", index, "when")
         if _compile(source, file, line, rule.when, PROPERTY_NAMES) is None:
             continue
-        broken = broken_property(rule, all_questions(orgs, lanes, _labels(source)), boundary)
+        broken = broken_property(rule, questions, boundary)
         if broken is not None:
             source.find(
                 file,
@@ -193,33 +205,45 @@ def _reachable(source: Source, rules: Sequence[Rule | None], world: World) -> No
             source.find("routes.yaml", line, f"no request reaches the route `{route.id}`{how}", mend)
 
 
-def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundary, world: World) -> None:
+def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundary, world: World, kinds: Kinds) -> None:
     """Note routes that some label reaches and the boundary leaves without any lane."""
     assert source.routes is not None
-    orgs, _ = _told_apart(source)
+    assert source.ladders is not None
+    ladders = {ladder.name: ladder for ladder in source.ladders.ladders}
     for index, route in enumerate(source.routes.routes):
-        if route.action != "answer":
-            continue
-        for org in orgs:
-            stuck = _stuck(source, index, org, rules, boundary, world)
-            if stuck is not None:
-                line = source.line("routes.yaml", "routes", index)
-                source.find(
-                    "routes.yaml", line, stuck, "add `on_boundary` with a ladder of private lanes to its `fallback`"
-                )
-                break
+        starts = [step for step in planned_steps(route, ladders) if "start" in step.on or "boundary" in step.on]
+        # Private lanes first: most ladders are settled by their first one.
+        lanes = sorted(
+            {kinds.lanes[step.lane].name: kinds.lanes[step.lane] for step in starts}.values(), key=_hosted_last
+        )
+        stuck = _stuck(source, index, lanes, rules, boundary, world, kinds.orgs) if lanes else None
+        if stuck is not None:
+            line = source.line("routes.yaml", "routes", index)
+            message = f"the ladder of `{route.id}` ends in nothing for {stuck}"
+            source.find("routes.yaml", line, message, "give its `fallback` an `on_boundary` ladder of private lanes")
+
+
+def _hosted_last(lane: LaneSpec) -> tuple[bool, str]:
+    return lane.is_hosted, lane.name
 
 
 def _stuck(
-    source: Source, index: int, org: str, rules: Sequence[Rule | None], boundary: Boundary, world: World
+    source: Source,
+    index: int,
+    lanes: Sequence[LaneSpec],
+    rules: Sequence[Rule | None],
+    boundary: Boundary,
+    world: World,
+    orgs: Sequence[str],
 ) -> str | None:
-    assert source.routes is not None
-    route = source.routes.routes[index]
-    for label in _labels(source):
-        for tier in RISK_TIERS:
-            closed_by = _closed(source, route, org, label, tier, boundary)
-            if closed_by is None:
-                continue
+    """Return a label that reaches the route and finds none of these lanes open, in words."""
+    for label, tier, org in product(_labels(source), RISK_TIERS, orgs):
+        verdicts = []
+        for lane in lanes:
+            verdicts.append(boundary.may_send(org, lane, label, tier))
+            if verdicts[-1].allowed:
+                break
+        else:
             fixed = {
                 "level": label.level,
                 "categories": list(label.categories),
@@ -228,25 +252,6 @@ def _stuck(
             }
             if reach(rules, index, world, fixed).witness is not None:
                 held = ", ".join((*label.categories, *label.jurisdictions)) or "no category"
-                return (
-                    f"the ladder of `{route.id}` ends in nothing for {label.level} text ({held}) at tier {tier}: "
-                    f"closed by {', '.join(closed_by)}"
-                )
+                closed_by = dict.fromkeys(policy.id for verdict in verdicts for policy in verdict.policies)
+                return f"{label.level} text ({held}) at tier {tier}, closed by {', '.join(closed_by)}"
     return None
-
-
-def _closed(
-    source: Source, route: RouteSpec, org: str, label: Label, tier: RiskTier, boundary: Boundary
-) -> tuple[str, ...] | None:
-    """Return the policies that close the route's whole ladder for this label; None when a rung is open."""
-    assert source.ladders is not None
-    assert source.lanes is not None
-    lanes = {lane.name: lane for lane in source.lanes.lanes}
-    policies: list[str] = []
-    for step in planned_steps(route, {ladder.name: ladder for ladder in source.ladders.ladders}):
-        if "start" in step.on or "boundary" in step.on:
-            verdict = boundary.may_send(org, lanes[step.lane], label, tier)
-            if verdict.allowed:
-                return None
-            policies.extend(policy.id for policy in verdict.policies)
-    return tuple(dict.fromkeys(policies))

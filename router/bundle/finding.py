@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class BundleFinding:
@@ -13,6 +15,7 @@ class BundleFinding:
     message: str
     mend: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}. Mend: {self.mend}"
 

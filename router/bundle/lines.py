@@ -34,14 +34,14 @@ class Document:
         return self.lines.get((), 1)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML 1.2's core: `true` and `false` are booleans; `on`, `no` (Norway), dates and 1:30 are plain words."""
 
 
 _KEPT: Final = frozenset({"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"})
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")

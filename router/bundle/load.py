@@ -64,6 +64,9 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
         routes=tuple(
             CompiledRoute(spec, rule) for spec, rule in zip(source.routes.routes, checked.routes, strict=True)
         ),
+        asked=frozenset[str]().union(
+            *(rule.variables for rule in (*checked.routes, *checked.tier_rules) if rule is not None)
+        ),
         tenants={tenant.org: tenant for tenant in source.tenants.tenants},
         tools={tool.name: tool for tool in source.tools.values()},
         contracts={contract_name(file): text for file, text in source.contracts.items()},

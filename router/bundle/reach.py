@@ -17,7 +17,7 @@ MOST_STEPS: Final = 20_000
 _DERIVED: Final = {"stays_private": ("level", "categories")}
 _STRING: Final = re.compile(r"\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'")
 _NUMBER: Final = re.compile(r"(?<![\w.\"'])\d+(?:\.\d+)?")
-_STRING_FUNCTIONS: Final = frozenset({"contains", "startsWith", "endsWith", "matches", "size", "_+_"})
+_STRING_FUNCTIONS: Final = frozenset({"contains", "startsWith", "endsWith", "size", "_+_"})
 _ELSE: Final = "something-else"
 
 
@@ -106,7 +106,7 @@ def _possible(known: Mapping[str, object], world: World) -> bool:
     level, categories = known.get("level"), known.get("categories")
     if not isinstance(level, str) or not isinstance(categories, list):
         return True
-    return all(LEVELS.index(world.levels.get(name, "restricted")) <= LEVELS.index(level) for name in categories)  # type: ignore[arg-type]
+    return all(LEVELS.index(world.levels.get(name, "restricted")) <= LEVELS.index(level) for name in categories)
 
 
 def _with_derived(known: Mapping[str, object]) -> dict[str, object]:
@@ -136,7 +136,7 @@ def domains_of(rules: Sequence[Rule], world: World) -> dict[str, Sequence[object
         "categories": _lists(sorted(world.levels), strings),
         "jurisdictions": _lists(world.jurisdictions, strings),
         "regulated": _lists(BUILT_IN_CATEGORIES, strings),
-        "text": ["", *strings, " ".join(strings)],
+        "words": ["  ", *strings, " ".join(strings)],
         "metadata": [{}, *({key: value} for key in strings for value in strings if key != value)][:400],
         "confidence": _fractions(numbers, first=1.0),
         "difficulty": _fractions(numbers, first=0.0),
@@ -166,6 +166,6 @@ def _fractions(numbers: Sequence[float], first: float) -> list[object]:
     return [first, *rest]
 
 
-def _counts(numbers: Sequence[float]) -> list[object]:
+def _counts(numbers: Sequence[float]) -> list[int]:
     near = {int(n) + step for n in numbers if n.is_integer() for step in (-1, 0, 1)}
     return sorted({1, *(n for n in near if n > 0)})

@@ -3,11 +3,12 @@
 `decide` fills in these variables, `lane bundle check` walks through their values: both use this list and no other.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from router.contract import LEVELS, RISK_TIERS, Label, Mode, RiskTier, RouteRequest, Topic
+from router.contract import LEVELS, RISK_TIERS, Label, Mode, RouteRequest, Topic
 
 BUILT_IN_CATEGORIES: Final = ("pii", "health", "payment", "finance", "employment", "legal", "credentials")
 
@@ -49,7 +50,9 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("regulated", "list of strings", "regulated fields it touches as a topic"),
     Variable("difficulty", "double", "how much a stronger model would help, 0 to 1; 0 where the classifier can't say"),
     Variable("mode", "string", "chat or batch", ("chat", "batch")),
-    Variable("text", "string", "the last user message, normalised and in lower case"),
+    Variable(
+        "words", "string", "the last user message's words in lower case, with one space before, between and after them"
+    ),
     Variable("input_tokens", "int", "the prompt's length in tokens, estimated upwards"),
     Variable("has_images", "bool", "the prompt holds an image", (False, True)),
     Variable("wants_json", "bool", "the caller asked for JSON or gave a schema", (False, True)),
@@ -59,8 +62,17 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("metadata", "map of strings", 'what the caller sent as metadata; ask `"key" in metadata` first'),
     Variable("risk_tier", "string", "the tier (routes only)", RISK_TIERS),
 )
+_WORD: Final = re.compile(r"\w+|```")
 NAMES: Final = frozenset(variable.name for variable in VARIABLES)
 TIER_NAMES: Final = NAMES - {"risk_tier"}
+
+
+def words_of(text: str) -> str:
+    """Return a text's words so that `words.contains(" rust ")` finds the word, and not "trust"; code fences stay.
+
+    Rules have `contains` and no pattern: the engine would compile a pattern anew for each request.
+    """
+    return f" {' '.join(_WORD.findall(text.lower()))} "
 
 
 def stays_private(level: str, categories: Iterable[str]) -> bool:
@@ -84,7 +96,7 @@ def variables_of(request: RouteRequest, label: Label, topic: Topic, text: str, i
         # Not known to be hard: it stays where it is cheap, and a rule on difficulty does not error.
         "difficulty": 0.0 if topic.difficulty is None else topic.difficulty,
         "mode": topic.mode,
-        "text": text.lower(),
+        "words": words_of(text),
         "input_tokens": input_tokens,
         "has_images": any(part.type == "image" for message in request.messages for part in message.content),
         "wants_json": request.response_format.type != "text",
@@ -93,8 +105,3 @@ def variables_of(request: RouteRequest, label: Label, topic: Topic, text: str, i
         "org": request.org,
         "metadata": request.metadata,
     }
-
-
-def with_tier(variables: Mapping[str, object], tier: RiskTier) -> dict[str, object]:
-    """Return the variables that routes see."""
-    return {**variables, "risk_tier": tier}

@@ -135,10 +135,10 @@ def raised(label: Label, levels: Mapping[str, Level]) -> Label:
 
 def judge_tier(
     request: RouteRequest, bundle: Bundle, judgement: Judgement
-) -> tuple[RiskTier, tuple[PolicyFired, ...], dict[str, object]]:
-    """Return the highest tier that a rule gives, the rules that fired, and the variables; a rule that errors is restricted."""
+) -> tuple[RiskTier, tuple[PolicyFired, ...], Facts]:
+    """Return the highest tier that a rule gives, the rules that fired, and what routes are chosen by. A rule that errors is restricted."""
     variables = variables_of(request, judgement.label, judgement.topic, judgement.text, judgement.input_tokens)
-    facts = Facts.of(variables)
+    facts = Facts.of({name: value for name, value in variables.items() if name in bundle.asked})
     tiers: list[RiskTier] = []
     fired: list[PolicyFired] = []
     for rule in bundle.tier_rules:
@@ -149,4 +149,6 @@ def judge_tier(
         except RuleError as error:
             tiers.append("restricted")
             fired.append(PolicyFired(id=rule.spec.id, effect="tier", because=f"could not be evaluated: {error}"))
-    return ("restricted" if judgement.failed else highest(tiers)), tuple(fired), variables
+    tier = "restricted" if judgement.failed else highest(tiers)
+    facts.add("risk_tier", tier)
+    return tier, tuple(fired), facts

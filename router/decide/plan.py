@@ -1,14 +1,13 @@
 """What happens with this request: which route, which lane first and which next, with what context, tools, shape and budgets?"""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.bundle import Bundle
 from router.bundle.files import RouteSpec, TenantSpec, TierProfile
 from router.bundle.ladder import Step, planned_steps
 from router.bundle.references import CLASSIFICATION_FAILED
-from router.bundle.variables import with_tier
 from router.contract import (
     Budgets,
     Decision,
@@ -98,11 +97,11 @@ class _Chosen:
 
 def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Chosen:
     """Take the first route whose condition holds. One that can't be evaluated might have been meant for this: closed path."""
-    tier, fired, variables = judge_tier(request, bundle, judgement)
+    tier, fired, facts = judge_tier(request, bundle, judgement)
     if judgement.failed is not None:
         return _closed_path(judgement, fired, bundle)
     try:
-        route = _first_route(bundle, with_tier(variables, tier))
+        route = _first_route(bundle, facts)
     except RuleError as error:
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.label != Label():
@@ -114,8 +113,7 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
     return _Chosen(route, judgement, tier, (PolicyFired(id=route.id, effect="route", because=route.because), *fired))
 
 
-def _first_route(bundle: Bundle, variables: Mapping[str, object]) -> RouteSpec:
-    facts = Facts.of(variables)
+def _first_route(bundle: Bundle, facts: Facts) -> RouteSpec:
     for route in bundle.routes:
         if route.when is None or route.when.holds(facts):
             return route.spec
