@@ -4,8 +4,9 @@ A test is one question and its answer. A property is a CEL condition over the qu
 it is tried on every level, tier, lane and tenant, with no category, each one alone and all of them, and likewise jurisdictions.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Final, Literal
 
@@ -48,7 +49,7 @@ class BoundaryTestsFile(Frozen):
     tests: tuple[BoundaryTest, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """Everything that a verdict depends on."""
 
@@ -57,22 +58,25 @@ class Question:
     label: Label
     tier: RiskTier
 
-    def variables(self) -> Mapping[str, object]:
-        """Return the question as a property's condition sees it."""
+    @cached_property
+    def facts(self) -> Facts:
+        """The question as a property's condition sees it."""
         hosted = self.lane.hosted
-        return {
-            "hosted": hosted is not None,
-            "provider": hosted.provider if hosted else "",
-            "region": hosted.region if hosted else "",
-            "lane": self.lane.name,
-            "lane_jurisdictions": list(self.lane.jurisdictions),
-            "cleared_for": list(self.lane.cleared_for),
-            "org": self.org,
-            "level": self.label.level,
-            "categories": list(self.label.categories),
-            "jurisdictions": list(self.label.jurisdictions),
-            "risk_tier": self.tier,
-        }
+        return Facts.of(
+            {
+                "hosted": hosted is not None,
+                "provider": hosted.provider if hosted else "",
+                "region": hosted.region if hosted else "",
+                "lane": self.lane.name,
+                "lane_jurisdictions": list(self.lane.jurisdictions),
+                "cleared_for": list(self.lane.cleared_for),
+                "org": self.org,
+                "level": self.label.level,
+                "categories": list(self.label.categories),
+                "jurisdictions": list(self.label.jurisdictions),
+                "risk_tier": self.tier,
+            }
+        )
 
 
 PROPERTY_NAMES: Final = frozenset(
@@ -108,7 +112,7 @@ def broken_property(rule: BoundaryProperty, questions: Iterable[Question], bound
     try:
         condition = compile_rule(rule.when)
         for question in questions:
-            if condition.holds(Facts.of(question.variables())):
+            if condition.holds(question.facts):
                 verdict = boundary.may_send(question.org, question.lane, question.label, question.tier)
                 if verdict.allowed != (rule.must == "allow"):
                     return f"{question.org} to lane {question.lane.name} with {_words(question.label)} at tier {question.tier}"
