@@ -193,16 +193,19 @@ async def _attempt(
     try:
         async with aclosing(_within_time(call, run)) as batches:
             async for batch in batches:
-                events = record.take(batch)
-                held.extend(events)
-                if held and not run.hold and (record.spoke or (record.refused and not goes_on_after_refusal)):
+                held.extend(record.take(batch))
+                if record.stop is not None:
+                    if record.refused and goes_on_after_refusal and held:
+                        raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
+                    # INVARIANT: what is recorded of an attempt is recorded before its last event goes on.
+                    record.close()
+                elif run.hold or not (record.spoke or (record.refused and not goes_on_after_refusal)):
+                    continue
+                if held:
                     yield tuple(held)
                     held.clear()
-        record.check_end()
-        if record.refused and goes_on_after_refusal and held:
-            raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
-        if held:
-            yield tuple(held)
+        if record.stop is None:
+            raise LaneMisbehaved(call.lane, "the stream ended without saying why")
     except RouterError as error:
         record.failed(error)
         raise
@@ -243,6 +246,7 @@ class _Attempt:
         self.text: list[str] = []
         self.end = "cancelled"
         self.because: str | None = None
+        self._closed = False
 
     @property
     def spoke(self) -> bool:
@@ -265,8 +269,9 @@ class _Attempt:
                 case Refusal():
                     self.refused = True
                 case Stop():
-                    self.stop = event
                     self._validate(event)
+                    self.stop = event
+                    self.end = "refusal" if self.refused else event.reason
                 case ReasoningDelta() | ToolCallDelta():
                     pass
             if self.first_token is None and isinstance(event, _CONTENT):
@@ -274,17 +279,15 @@ class _Attempt:
             onward.append(event)
         return tuple(onward)
 
-    def check_end(self) -> None:
-        """Say how the attempt ended. Raises `LaneMisbehaved` for a stream that just stopped coming."""
-        if self.stop is None:
-            raise LaneMisbehaved(self.call.lane, "the stream ended without saying why")
-        self.end = "refusal" if self.refused else self.stop.reason
-
     def failed(self, error: RouterError) -> None:
         self.end = error.cause if isinstance(error, LaneFailed) else error.code
         self.because = error.because if isinstance(error, LaneFailed) else str(error)
 
     def close(self) -> None:
+        """Record the attempt, once."""
+        if self._closed:
+            return
+        self._closed = True
         price = self.run.bundle.lanes[self.call.lane].price
         usage = self.usage
         cost = usage and (usage.input_tokens * price.input_usd + usage.output_tokens * price.output_usd) / 1e6

@@ -42,6 +42,10 @@ class SessionLabels:
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.executescript(_SCHEMA)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
     def read(self, org: str, session: str) -> Label:
         """Return a session's label; a session never seen is public."""
         row = self._connection.execute(

@@ -1,0 +1,94 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from router.bundle import Bundle, load_bundle
+from router.contract import Label
+from router.lane import Stop, TextDelta, Usage
+from router.testing import ScriptedLane
+from serving.api.auth import Caller, Keys
+from serving.api.routes import Api, make_api
+from serving.gateway import Gateway
+from serving.keeper import KeeperClient, SessionLabels
+from serving.store import EvidenceStore
+
+KEY = "lane-test-key"
+HELLO = [(TextDelta("Hello"),), (TextDelta(" there"), Usage(5, 2), Stop("stop", "w1"))]
+
+
+class MonotonicClock:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class KeeperHandle:
+    """A keeper in this process, with a Ray handle's face. `gone` makes it fail."""
+
+    def __init__(self, path: Path) -> None:
+        self.sessions = SessionLabels(path)
+        self.off: dict[str, str] = {}
+        self.gone = False
+
+    def __getattr__(self, name: str) -> Any:
+        handle = self
+
+        class Method:
+            async def remote(self, *arguments: str) -> Any:
+                if handle.gone:
+                    raise ConnectionError("gone")
+                if name == "lanes_off":
+                    return handle.off
+                if name == "session_label":
+                    return handle.sessions.read(*arguments).model_dump_json()
+                org, session, label = arguments
+                return handle.sessions.rise(org, session, Label.model_validate_json(label)).model_dump_json()
+
+        return Method()
+
+
+class System:
+    """The API over scripted lanes: everything real but Ray, the engine and the door."""
+
+    def __init__(self, bundle: Bundle, folder: Path) -> None:
+        import hashlib
+
+        self.bundle = bundle
+        self.keeper = KeeperHandle(folder / "state.sqlite")
+        self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
+        self.store = EvidenceStore(folder / "evidence.sqlite")
+        hosted = tuple(lane.name for lane in bundle.lanes.values() if lane.is_hosted)
+        client = KeeperClient(self.keeper, hosted, time.monotonic)
+        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt")
+        keys = Keys(((hashlib.sha256(KEY.encode()).digest(), Caller("local", "test")),))
+        self.missing: dict[str, str] = {}
+
+        async def not_ready() -> dict[str, str]:
+            return self.missing
+
+        self.app = make_api(Api(gateway, keys, not_ready), client.refresh_forever)
+        self.client = client
+
+    def http(self, key: str | None = KEY) -> httpx2.AsyncClient:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://lane", headers=headers)
+
+    async def all_lanes_on(self) -> None:
+        """What the background task does every second."""
+        self.client._lanes_off, self.client._seen_at = self.keeper.off, time.monotonic()
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    return load_bundle(Path(__file__).parents[2] / "config" / "starter")
+
+
+@pytest.fixture
+def system(bundle: Bundle, tmp_path: Path) -> Iterator[System]:
+    made = System(bundle, tmp_path)
+    yield made
+    made.store.close()
+    made.keeper.sessions.close()
