@@ -31,6 +31,8 @@ KNOWN_FUNCTIONS: Final = frozenset(
 
 _MACRO: Final = re.compile(r"\.(?:exists|all|map|filter|exists_one)\(\s*(\w+)\s*,")
 
+_COMPLAINT: Final = re.compile(r"ERROR: <input>:\d+:(\d+): (.*?)(?: expecting .*)?(?:\n|$)")
+
 
 class RuleError(Exception):
     """A rule can't be read, or can't be answered for the facts given."""
@@ -81,10 +83,16 @@ def compile_rule(source: str) -> Rule:
     try:
         program = cel.compile(source)
     except ValueError as error:
-        raise RuleError(str(error)) from error
+        raise RuleError(_first_complaint(str(error))) from error
     functions = frozenset(program.functions())
     if strange := sorted(functions - KNOWN_FUNCTIONS):
         raise RuleError(f"`{source}` calls {', '.join(strange)}, which rules don't have")
     # CEL counts the names that a macro introduces (the x in `regulated.exists(x, …)`) among the variables.
     bound = frozenset(_MACRO.findall(source))
     return Rule(source, frozenset(program.variables()) - bound, functions, program)
+
+
+def _first_complaint(said: str) -> str:
+    """The parser's first complaint and its column, without the list of everything it would have taken."""
+    found = _COMPLAINT.search(said)
+    return f"{found[2]} at column {found[1]}" if found else said

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
-from router.contract import EvidenceEvent
+from router.contract import EvidenceEvent, Mode, Topic
 from router.lane import LaneCall, LaneEvent
 
 
@@ -54,3 +54,18 @@ class ScriptedLane:
                 yield item
         finally:
             self.closed += 1
+
+
+@dataclass(frozen=True)
+class ScriptedHeads:
+    """A classifier that answers from a script; an exception in the script is raised."""
+
+    script: Callable[[str], Topic]
+    version: str = "scripted"
+    intents: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+    def topic(self, text: str, mode: Mode | None) -> Topic:
+        """Return what the script says of this text, in the mode that was asked for, if one was."""
+        topic = self.script(text)
+        return topic if mode is None else topic.model_copy(update={"mode": mode})

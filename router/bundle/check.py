@@ -31,20 +31,21 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     """Run every check; findings are added to the source."""
     reference_findings(source)
     tier_rules = _tier_rules(source)
-    routes = _route_rules(source)
+    routes, broken = _route_rules(source)
     boundary = _boundary(source)
-    if source.findings or boundary is None:
-        # What follows reads the parts as a whole; with a part missing it would find faults of its own making.
+    if source.tenants is None or source.tiers is None or source.schema is None:
         return Checked(routes, tier_rules, boundary)
-    kinds = kinds_of(source)
-    questions = list(
-        all_questions(kinds.orgs, list({lane.name: lane for lane in kinds.lanes.values()}.values()), _labels(source))
-    )
-    boundary.settle((question.org, question.lane, question.label, question.tier) for question in questions)
-    _promises(source, boundary, questions)
-    _reachable(source, routes, _world(source, heads))
-    if not source.findings:
-        _ladders_end(source, routes, boundary, _world(source, heads), kinds)
+    world = _world(source, heads)
+    _reachable(source, routes, broken, world)
+    # A policy that does not parse is not there; what follows would find the faults of its absence.
+    if boundary is not None and not any(finding.file.startswith("boundary/") for finding in source.findings):
+        kinds = kinds_of(source)
+        questions = list(
+            all_questions(kinds.orgs, {lane.name: lane for lane in kinds.lanes.values()}.values(), _labels(source))
+        )
+        boundary.settle((question.org, question.lane, question.label, question.tier) for question in questions)
+        _promises(source, boundary, questions)
+        _ladders_end(source, routes, boundary, world, kinds)
     return Checked(routes, tier_rules, boundary)
 
 
@@ -73,20 +74,23 @@ def _tier_rules(source: Source) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _route_rules(source: Source) -> tuple[Rule | None, ...]:
+def _route_rules(source: Source) -> tuple[tuple[Rule | None, ...], frozenset[int]]:
+    """Return the routes' conditions, and which of them are broken: those stand as one that never holds."""
     rules: list[Rule | None] = []
+    broken: set[int] = set()
     for index, spec in enumerate(source.routes.routes if source.routes else ()):
-        line = source.line("routes.yaml", "routes", index, "when")
-        rules.append(None if spec.when is None else _compile(source, "routes.yaml", line, spec.when, NAMES))
+        if spec.when is None:
+            rules.append(None)
+            continue
+        rule = _compile(source, "routes.yaml", source.line("routes.yaml", "routes", index, "when"), spec.when, NAMES)
+        rules.append(rule or compile_rule("false"))
+        if rule is None:
+            broken.add(index)
     if source.routes and (not source.routes.routes or source.routes.routes[-1].when is not None):
         line = source.line("routes.yaml", "routes", max(len(source.routes.routes) - 1, 0))
-        source.find(
-            "routes.yaml",
-            line,
-            "the last route has a condition: a request may match none",
-            "end with a route without `when`",
-        )
-    return tuple(rules)
+        message = "the last route has a condition: a request may match none"
+        source.find("routes.yaml", line, message, "end with a route without `when`")
+    return tuple(rules), frozenset(broken)
 
 
 def _boundary(source: Source) -> Boundary | None:
@@ -185,10 +189,11 @@ def _tests(source: Source, boundary: Boundary) -> None:
             )
 
 
-def _reachable(source: Source, rules: Sequence[Rule | None], world: World) -> None:
+def _reachable(source: Source, rules: Sequence[Rule | None], broken: frozenset[int], world: World) -> None:
     """Note routes that no request reaches, and conditions that some request breaks."""
-    assert source.routes is not None
-    for index, route in enumerate(source.routes.routes):
+    for index, route in enumerate(source.routes.routes if source.routes else ()):
+        if index in broken:
+            continue
         line = source.line("routes.yaml", "routes", index, "when")
         walk = reach(rules, index, world)
         for condition, error in walk.errors.items():
@@ -207,10 +212,10 @@ def _reachable(source: Source, rules: Sequence[Rule | None], world: World) -> No
 
 def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundary, world: World, kinds: Kinds) -> None:
     """Note routes that some label reaches and the boundary leaves without any lane."""
-    assert source.routes is not None
-    assert source.ladders is not None
-    ladders = {ladder.name: ladder for ladder in source.ladders.ladders}
-    for index, route in enumerate(source.routes.routes):
+    ladders = {ladder.name: ladder for ladder in source.ladders.ladders} if source.ladders else {}
+    for index, route in enumerate(source.routes.routes if source.routes else ()):
+        if not ladders.keys() >= set(route.fallback.values()):
+            continue
         starts = [step for step in planned_steps(route, ladders) if "start" in step.on or "boundary" in step.on]
         # Private lanes first: most ladders are settled by their first one.
         lanes = sorted(
