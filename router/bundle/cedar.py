@@ -101,7 +101,7 @@ def type_errors(files: list[CedarFile], schema: str, schema_file: str) -> list[B
 
 def _line_of_error(said: str, text: str, first_line: int) -> int:
     """Find the line that holds what the message quotes; else the first."""
-    for quoted in re.findall(r"`([^`]+)`", said):
+    for quoted in [*re.findall(r"`([^`]+)`", said), *re.findall(r"type: (\w+)", said)]:
         word = re.split(r"\s", quoted)[0]
         at = text.find(word)
         if word and at >= 0:

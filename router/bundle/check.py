@@ -218,9 +218,8 @@ def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundar
             continue
         starts = [step for step in planned_steps(route, ladders) if "start" in step.on or "boundary" in step.on]
         # Private lanes first: most ladders are settled by their first one.
-        lanes = sorted(
-            {kinds.lanes[step.lane].name: kinds.lanes[step.lane] for step in starts}.values(), key=_hosted_last
-        )
+        known = [kinds.lanes[step.lane] for step in starts if step.lane in kinds.lanes]
+        lanes = sorted({lane.name: lane for lane in known}.values(), key=_hosted_last)
         stuck = _stuck(source, index, lanes, rules, boundary, world, kinds.orgs) if lanes else None
         if stuck is not None:
             line = source.line("routes.yaml", "routes", index)

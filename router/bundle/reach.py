@@ -14,6 +14,7 @@ from router.contract import LEVELS, Level
 from router.rules import Facts, Rule, RuleError
 
 MOST_STEPS: Final = 20_000
+_MOST_VALUES: Final = 1_000
 _DERIVED: Final = {"stays_private": ("level", "categories")}
 _STRING: Final = re.compile(r"\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'")
 _NUMBER: Final = re.compile(r"(?<![\w.\"'])\d+(?:\.\d+)?")
@@ -124,25 +125,36 @@ def _base_names(rule: Rule, domains: Mapping[str, object]) -> Iterator[str]:
 
 
 def domains_of(rules: Sequence[Rule], world: World) -> dict[str, Sequence[object]]:
-    """Return the values to try for each variable, the most ordinary first."""
-    strings = sorted({a or b for rule in rules for a, b in _STRING.findall(rule.source)})
-    numbers = sorted({float(n) for rule in rules for n in _NUMBER.findall(_STRING.sub('""', rule.source))})
-    searched = any(rule.functions & _STRING_FUNCTIONS for rule in rules)
-    domains: dict[str, Sequence[object]] = {v.name: v.values for v in VARIABLES if v.values}
-    domains |= {
-        "intent": _told_apart(world.heads.intents, strings, whole=searched),
-        "domain": _told_apart(world.heads.domains, strings, whole=searched),
+    """Return the values to try for each variable, the most ordinary first: those that the rules asking about it can tell apart."""
+
+    def strings(name: str) -> list[str]:
+        sources = [rule.source for rule in rules if name in rule.variables]
+        return sorted({a or b for source in sources for a, b in _STRING.findall(source)})
+
+    def numbers(name: str) -> list[float]:
+        sources = [_STRING.sub('""', rule.source) for rule in rules if name in rule.variables]
+        return sorted({float(number) for source in sources for number in _NUMBER.findall(source)})
+
+    def searched(name: str) -> bool:
+        return any(rule.functions & _STRING_FUNCTIONS for rule in rules if name in rule.variables)
+
+    words, keys = strings("words"), strings("metadata")
+    domains: dict[str, Sequence[object]] = {variable.name: variable.values for variable in VARIABLES if variable.values}
+    return domains | {
+        "intent": _told_apart(world.heads.intents, strings("intent"), whole=searched("intent")),
+        "domain": _told_apart(world.heads.domains, strings("domain"), whole=searched("domain")),
         "org": world.orgs,
-        "categories": _lists(sorted(world.levels), strings),
-        "jurisdictions": _lists(world.jurisdictions, strings),
-        "regulated": _lists(BUILT_IN_CATEGORIES, strings),
-        "words": ["  ", *strings, " ".join(strings)],
-        "metadata": [{}, *({key: value} for key in strings for value in strings if key != value)][:400],
-        "confidence": _fractions(numbers, first=1.0),
-        "difficulty": _fractions(numbers, first=0.0),
-        "input_tokens": _counts(numbers),
+        "categories": _lists(sorted(world.levels), [*strings("categories"), *strings("stays_private")]),
+        "jurisdictions": _lists(world.jurisdictions, strings("jurisdictions")),
+        "regulated": _lists(BUILT_IN_CATEGORIES, strings("regulated")),
+        "words": ["  ", *words, " ".join(words)],
+        "metadata": [{}, *({key: _ELSE} for key in keys), *({a: b} for a in keys for b in keys if a != b)][
+            :_MOST_VALUES
+        ],
+        "confidence": _fractions(numbers("confidence"), first=1.0),
+        "difficulty": _fractions(numbers("difficulty"), first=0.0),
+        "input_tokens": _counts(numbers("input_tokens")),
     }
-    return domains
 
 
 def _told_apart(known: tuple[str, ...], literals: Sequence[str], *, whole: bool) -> list[object]:
@@ -153,11 +165,13 @@ def _told_apart(known: tuple[str, ...], literals: Sequence[str], *, whole: bool)
 
 
 def _lists(known: Sequence[str], literals: Sequence[str]) -> list[object]:
+    """None, each that a condition names (and one that none does), pairs of those, and one list of each length."""
     named = [name for name in known if name in literals]
-    other = [name for name in known if name not in literals][:1]
-    singles = [[name] for name in (*other, *named)]
+    others = [name for name in known if name not in literals]
+    singles = [[name] for name in (*others[:1], *named)]
     pairs = [[a, b] for a in named for b in named if a < b]
-    return [[], *singles, *pairs, list(known)]
+    lengths = [[*named, *others][:length] for length in range(2, len(known) + 1)]
+    return [[], *singles, *pairs, *lengths, *(others[:length] for length in range(2, len(others) + 1))]
 
 
 def _fractions(numbers: Sequence[float], first: float) -> list[object]:
