@@ -1,0 +1,159 @@
+"""The real system, started once for all end-to-end tests: `lane up` in a home of its own, with the real engine."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+
+from cluster.environment import ray_environment
+from router.lane import Lane
+from serving.settings import Settings, read_settings
+
+MODEL = "smollm2-135m-instruct"
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RunningSystem:
+    """Where the system under test answers, and with which key."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    @property
+    def model_folder(self) -> Path:
+        return self.settings.models / MODEL
+
+    def key(self, name: str) -> str:
+        """The API key that was minted under `org/key id`."""
+        return str(json.loads(self.settings.keys_file.read_text())[name])
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[RunningSystem]:
+    """Start everything as a user would; end it, and see that nothing is left."""
+    before = _shared_memory()
+    with tempfile.TemporaryDirectory(prefix="lane-e2e-") as folder:
+        environment = dict(os.environ) | {"LANE_HOME": f"{folder}/home", "LANE_PORT": str(_free_port())}
+        environment |= _haproxy_of_its_own(Path(folder))
+        settings = read_settings(port=int(environment["LANE_PORT"])).model_copy(update={"home": Path(folder) / "home"})
+        try:
+            _lane(environment, "up")
+            yield RunningSystem(settings, environment)
+        finally:
+            below = _processes_of(settings)
+            _lane(environment, "down")
+            left = [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+            assert not left, f"processes were left behind: {left}"
+            assert not list(Path(folder).glob("**/session_*")), "Ray's folder was left behind"
+            assert _shared_memory() <= before, "shared memory was left behind"
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((settings.host, settings.port))
+
+
+@dataclass
+class PrivateLaneUnderTest:
+    """The private model's lane as an ingress replica has it, and a loop to use it on."""
+
+    lane: Lane
+    handle: Any
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Coroutine[Any, Any, Result], seconds: float = 120.0) -> Result:
+        """Run a coroutine on the loop that the handle's router belongs to."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    async def running(self) -> int:
+        """How many requests the engine has open."""
+        return int(await self.handle.running.remote())
+
+
+@pytest.fixture(scope="session")
+def private(system: RunningSystem) -> Iterator[PrivateLaneUnderTest]:
+    """Join the running cluster as another driver. Ray is imported here: it reads its environment then, and warns of itself."""
+    os.environ.update(ray_environment(os.environ, provider_keys=()))
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(system.settings.ray_token_file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        from ray import serve
+
+        from serving.cluster_process import APP, ray_folder
+        from serving.private.deployment import deployment_name
+        from serving.private.lane import PrivateLane
+
+        folder = ray_folder(system.settings)
+        port = next((folder / "session_latest").glob("gcs_server_port_*")).read_text()
+        ray.init(address=f"127.0.0.1:{port}", _temp_dir=str(folder), log_to_driver=False)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        handle = serve.get_deployment_handle(deployment_name(MODEL), APP)
+        yield PrivateLaneUnderTest(PrivateLane(handle), handle, loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+        ray.shutdown()
+
+
+def _lane(environment: Mapping[str, str], command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", command],
+        check=False,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, f"lane {command}: {done.stdout}\n{done.stderr}"
+
+
+def _processes_of(settings: Settings) -> list[psutil.Process]:
+    supervisor = settings.home / "supervisor.json"
+    if not supervisor.exists():
+        return []
+    process = psutil.Process(json.loads(supervisor.read_text())["pid"])
+    return [process, *process.children(recursive=True)]
+
+
+def _shared_memory() -> set[str]:
+    return {path.name for path in Path("/dev/shm").iterdir()}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _haproxy_of_its_own(folder: Path) -> dict[str, str]:
+    """Serve's HAProxy has fixed paths and ports: a system of the developer's own may be running beside this one."""
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/haproxy/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{folder}/haproxy",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/haproxy/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/haproxy/metrics.sock",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(_free_port()),
+    }
