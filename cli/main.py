@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, cluster, decide, explain
+from cli import ask, cluster, decide, doctor, explain
+from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 
 app = typer.Typer(
@@ -36,9 +37,11 @@ def lane(
 app.command()(cluster.up)
 app.command()(cluster.down)
 app.command()(cluster.status)
+app.command()(doctor.doctor)
 app.command()(ask.ask)
 app.command()(decide.decide)
 app.command()(explain.explain)
+app.add_typer(bundle_app, name="bundle")
 
 
 def main() -> None:
