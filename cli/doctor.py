@@ -1,18 +1,19 @@
 """`lane doctor`: is this machine fit to run the system, and where not, what mends it?"""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.doctor import Check, Verdict
-from cluster.examine import examine
 from serving.settings import read_settings
 
-_COLOUR: Final[dict[Verdict, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+if TYPE_CHECKING:
+    from cluster.doctor import Check, Verdict
+
+_COLOUR: Final[dict["Verdict", str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(
@@ -24,6 +25,8 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout, a check a line.")] = False,
 ) -> None:
     """Check Python, packages, processor, GPUs, memory, port, bundle and models; exit 1 where something must be mended."""
+    from cluster.examine import examine
+
     settings = read_settings(bundle, port)
     with Console(stderr=True).status("Looking at this machine"):
         checks = examine(bundle=settings.bundle, models=settings.models, host=settings.host, port=settings.port)
@@ -36,8 +39,10 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print_table(checks: tuple[Check, ...]) -> None:
-    table = Table("", "check", "seen", "mend", box=None, pad_edge=False, header_style="bold")
+def _print_table(checks: "tuple[Check, ...]") -> None:
+    table = Table("", "check", box=None, pad_edge=False, header_style="bold")
+    for name in ("seen", "mend"):
+        table.add_column(name, overflow="fold")
     for check in checks:
         # As Text: a path or a version may hold square brackets, which are markup otherwise.
         table.add_row(Text(check.verdict, _COLOUR[check.verdict]), check.name, Text(check.seen), Text(check.mend))

@@ -34,7 +34,6 @@ from cluster.machine import (
 from cluster.packages import find_packages, installed_version, package_clashes, requirements_met
 from models.manifest import altered_files, unfit_files, weights_hash
 from models.spec import ModelSpec
-from router.bundle import load_bundle
 from router.errors import BundleInvalid
 
 
@@ -67,7 +66,12 @@ def _environment(versions: dict[str, str | None], engine: Engine | None) -> tupl
 def _bundle_and_models(root: Path, models: Path) -> tuple[Check, ...]:
     """Check the bundle, then the folder of each model it serves; without a bundle nobody knows which those are."""
     try:
+        # Here, not above: a package that is missing is what a doctor is asked about, and must not fell it.
+        from router.bundle import load_bundle
+
         bundle = load_bundle(root)
+    except ImportError as error:
+        return (Check(name="router", verdict="fail", seen=f"it can't be loaded: {error}", mend="`make setup`"),)
     except BundleInvalid as invalid:
         # The first line says that the bundle does not check; each further one is a finding.
         return (judge_bundle(str(root), [line.strip() for line in str(invalid).splitlines()[1:]], None),)
