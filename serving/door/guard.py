@@ -120,20 +120,26 @@ def _body_wanting(body: bytes, hosted: Hosted) -> str | None:
 
 def _image_addresses(messages: Any) -> list[str]:
     """The `image_url` of every content part, as text; a shape that is not the renderer's counts as an address."""
-    if not isinstance(messages, list):
-        return ["messages"]
     found: list[str] = []
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else "message"
-        for part in content if isinstance(content, list) else ():
-            match part:
-                case {"type": "text", "text": str(), **rest} if not rest:
-                    pass
-                case {"type": "image_url", "image_url": {"url": str(url), **rest}} if not rest:
-                    found.append(url)
-                case _:
-                    found.append("part")
+    for message in messages if isinstance(messages, list) else [None]:
+        match message:
+            case {"content": None | str()}:
+                pass
+            case {"content": [*parts]}:
+                found.extend(address for part in parts if (address := _image_address(part)) is not None)
+            case _:
+                found.append("message")
     return found
+
+
+def _image_address(part: Any) -> str | None:
+    match part:
+        case {"type": "text", "text": str(), **rest} if not rest:
+            return None
+        case {"type": "image_url", "image_url": {"url": str(url), **rest}} if not rest:
+            return url
+        case _:
+            return "part"
 
 
 def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules: Rules) -> Allow | Deny:
