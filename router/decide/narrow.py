@@ -25,7 +25,7 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "route": (ended or later).route,
             "risk_tier": highest((previous.risk_tier, later.risk_tier)),
             "label": join(previous.label, later.label),
-            "findings": tuple(dict.fromkeys((*previous.findings, *later.findings))),
+            "findings": (*previous.findings, *(one for one in later.findings if one not in previous.findings)),
             "lane": kept[0].lane if kept else None,
             "model": kept[0].model if kept else None,
             "retrieval": previous.retrieval if previous.retrieval == later.retrieval else None,
