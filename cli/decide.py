@@ -107,7 +107,7 @@ def decide(
 def keyless_lanes(bundle: "Bundle", environment: Mapping[str, str]) -> dict[str, str]:
     """Return the hosted lanes whose provider key is not in the environment, each with that reason."""
     return {
-        name: f"switched off: no key in {lane.hosted.api_key_env}"
+        name: f"no key in {lane.hosted.api_key_env}"
         for name, lane in bundle.lanes.items()
         if lane.hosted is not None and not environment.get(lane.hosted.api_key_env)
     }
