@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from router.bundle.files import Hosted, LaneSpec, TiersFile
 from router.contract import Finding, Label, PolicyFired, RiskTier
+from router.decide.judge import raised
 from router.errors import DoorRefused
 from router.labels import RESTRICTED, join
 from router.permit import Permit, verify
@@ -169,14 +170,8 @@ def scanned_label(body: bytes, rules: Rules) -> Label:
 
 
 def _label(findings: tuple[Finding, ...], tiers: TiersFile) -> Label:
-    """A category without a level in the bundle is restricted: nobody has said what it is worth."""
-    return join(
-        *(
-            Label(level=tiers.levels.get(finding.category, "restricted"), categories=(finding.category,))
-            for finding in findings
-            if finding.score >= tiers.raise_at
-        )
-    )
+    raising = tuple(finding.category for finding in findings if finding.score >= tiers.raise_at)
+    return raised(Label(categories=raising), tiers.levels)
 
 
 def _describe(label: Label) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
 from router.bundle import Bundle, load_bundle
@@ -53,14 +54,7 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str])
         signal.signal(number, _already_ending)
     warm()
     keys = provider_keys(bundle, environment)
-    rules = Rules(
-        bundle_hash=bundle.hash,
-        lanes=bundle.lanes,
-        tiers=bundle.tiers,
-        may_send=bundle.boundary.may_send,
-        scan=scan_text,
-        public_key=read_public_key(settings.permit_public_file),
-    )
+    rules = rules_of(bundle, read_public_key(settings.permit_public_file))
     with listening(settings.door_socket) as listener:
         door = Door(
             rules=rules,
@@ -80,6 +74,18 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str])
         )
         log.info("the door is open at %s, lanes on: %s", settings.door_socket, ", ".join(sorted(keys)) or "none")
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
+    """Return what this bundle has the door judge by."""
+    return Rules(
+        bundle_hash=bundle.hash,
+        lanes=bundle.lanes,
+        tiers=bundle.tiers,
+        may_send=bundle.boundary.may_send,
+        scan=scan_text,
+        public_key=public_key,
+    )
 
 
 def provider_keys(bundle: Bundle, environment: Mapping[str, str]) -> dict[str, SecretStr]:
@@ -104,26 +110,24 @@ def lanes_without_key(bundle: Bundle, keys: Mapping[str, SecretStr]) -> dict[str
 @contextlib.contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
     """Listen on a Unix socket with mode 0600; take a dead door's place, never a living one's. Raises `DoorCannotStart`."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _clear(path)
-        before = os.umask(0o177)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
-            listener.bind(str(path))
+            _clear(path)
+            before = os.umask(0o177)
+            try:
+                listener.bind(str(path))
+            finally:
+                os.umask(before)
+            listener.listen(_CONNECTIONS_AT_MOST)
+            ours = path.stat().st_ino
+        except OSError as error:
+            raise DoorCannotStart(f"{path}: {error}; a short LANE_HOME that exists and is yours mends it") from error
+        try:
+            yield listener
         finally:
-            os.umask(before)
-        listener.listen(_CONNECTIONS_AT_MOST)
-        ours = path.stat().st_ino
-    except OSError as error:
-        listener.close()
-        raise DoorCannotStart(f"{path}: {error}; a short LANE_HOME that exists and is yours mends it") from error
-    try:
-        yield listener
-    finally:
-        listener.close()
-        with contextlib.suppress(OSError):
-            if path.stat().st_ino == ours:
-                path.unlink()
+            with contextlib.suppress(OSError):
+                if path.stat().st_ino == ours:
+                    path.unlink()
 
 
 def _clear(path: Path) -> None:
@@ -143,19 +147,23 @@ def _already_ending(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: uvicorn has seen to it."""
 
 
+def stay(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Load the bundle, say on stderr what happens, and serve until a signal. Raises what `run_door` and `load_bundle` do."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    # The HTTP client's own lines would name addresses; the ledger is the record of what is sent.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    run_door(settings, load_bundle(settings.bundle), environment)
+
+
 def main() -> None:
     """Run as the supervisor's child."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--settings", required=True)
     parser.add_argument("--parent", type=int, required=True)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-    # The HTTP client's own lines would name addresses; the ledger is the record of what is sent.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    settings = Settings.model_validate_json(arguments.settings)
     die_with_parent(arguments.parent)
     try:
-        run_door(settings, load_bundle(settings.bundle), os.environ)
+        stay(Settings.model_validate_json(arguments.settings), os.environ)
     except RouterError as error:
         log.error("%s", error)  # noqa: TRY400 - a sentence for whoever starts it, not a traceback
         sys.exit(1)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from router.contract import Label
@@ -167,7 +167,6 @@ def test_a_change_by_whoever_owns_the_file_breaks_the_chain(tmp_path: Path, stat
         list(read_ledger(file))
 
 
-@settings(deadline=None)  # Each write waits for the disk.
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
 def test_in_any_order_of_asking_each_nonce_leaves_exactly_one_intent(
     tmp_path_factory: pytest.TempPathFactory, nonces: list[str]

@@ -1,0 +1,225 @@
+"""The door as its own process, with the starter bundle: up, asked, down; and what it does when it can't come up."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from router.bundle import Bundle, load_bundle
+from router.contract import Label
+from router.errors import DoorRefused, LaneUnreachable
+from router.lane import LaneCall, LaneEvent, Stop
+from router.render import render_openai_chat
+from router.scan import scan_text
+from serving.door.guard import Allow, Asked, judge
+from serving.door.ledger import read_ledger
+from serving.door.main import DoorCannotStart, lanes_without_key, listening, provider_keys, rules_of
+from serving.door.wire import DoorStatus
+from serving.hosted import HostedLane, door_client, door_status
+from serving.permit_keys import KeyUnusable, read_private_key, read_public_key
+from serving.secrets import ensure_secrets
+from serving.settings import Settings
+from tests.providers.openai_chat import StandIn
+from tests.serving.door.kit import KEY, a_call, a_token, hosted_of, wait_for
+
+STARTER = Path("config/starter").resolve()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[StandIn]:
+    with StandIn() as standing_in:
+        yield standing_in
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, provider: StandIn) -> Bundle:
+    """The starter bundle, its provider's address replaced by the stand-in's."""
+    root = tmp_path_factory.mktemp("bundles") / "starter"
+    shutil.copytree(STARTER, root)
+    lanes = root / "lanes.yaml"
+    lanes.write_text(lanes.read_text().replace("https://api.openai.com/v1", provider.base_url))
+    return load_bundle(root)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, bundle: Bundle) -> Settings:
+    made = Settings(home=tmp_path / "home", bundle=bundle.root, models=tmp_path)
+    ensure_secrets(made, bundle)
+    return made
+
+
+@contextmanager
+def door_process(settings: Settings, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "serving.door.main", "--settings", settings.model_dump_json()]
+    process = subprocess.Popen(
+        [*command, "--parent", str(os.getpid())],
+        env={"PATH": os.environ["PATH"], **environment},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def until_open(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    def accepts() -> bool | None:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return True if probe.connect_ex(str(settings.door_socket)) == 0 else None
+
+    wait_for(accepts, 60)
+
+
+def ask(settings: Settings, bundle: Bundle, call: LaneCall) -> list[LaneEvent]:
+    async def scenario() -> list[LaneEvent]:
+        async with door_client(settings.door_socket) as client:
+            spec = bundle.lanes[call.lane]
+            key = read_private_key(settings.permit_key_file)
+            lane = HostedLane(spec, hosted_of(spec), client, key, time.time)
+            return [event async for batch in lane.stream(call) for event in batch]
+
+    return asyncio.run(scenario())
+
+
+def status(settings: Settings) -> DoorStatus:
+    async def scenario() -> DoorStatus:
+        async with door_client(settings.door_socket) as client:
+            return await door_status(client)
+
+    return asyncio.run(scenario())
+
+
+def test_the_door_comes_up_answers_refuses_and_goes_down_clean(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    before = len(provider.received)
+    call = a_call(org="local", bundle_hash=bundle.hash)
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        mode = stat.S_IMODE(settings.door_socket.stat().st_mode)
+        said = status(settings)
+        events = ask(settings, bundle, call)
+        with pytest.raises(DoorRefused) as refused:
+            ask(settings, bundle, a_call("Charge 4111 1111 1111 1111", org="local", bundle_hash=bundle.hash))
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(15)
+        log = process.stderr.read().decode() if process.stderr else ""
+
+    assert mode == 0o600
+    assert said.bundle_hash == bundle.hash
+    assert {name for name, lane in said.lanes.items() if lane.on} == {"premium", "long_context", "code", "extraction"}
+    assert isinstance(events[-1], Stop)
+    assert "protected-data-stays-private" in refused.value.policies
+    assert (code, settings.door_socket.exists()) == (0, False)
+    assert len(provider.received) == before + 1
+    assert [entry.event.kind for entry in read_ledger(settings.ledger_file)] == ["intent", "outcome", "refused"]
+    assert provider.key not in log
+
+
+def test_ctrl_c_ends_it_as_cleanly(settings: Settings, provider: StandIn) -> None:
+    with door_process(settings) as process:
+        until_open(settings, process)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(15) == 0
+    assert not settings.door_socket.exists()
+
+
+def test_a_killed_door_leaves_a_socket_that_the_next_one_replaces(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    call = a_call(org="local", bundle_hash=bundle.hash)
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        process.kill()
+        process.wait(10)
+    assert settings.door_socket.is_socket()
+    with pytest.raises(LaneUnreachable, match="no door"):
+        ask(settings, bundle, call)
+
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        events = ask(settings, bundle, call)
+
+    assert isinstance(events[-1], Stop)
+
+
+def test_without_the_router_s_key_it_does_not_open(settings: Settings) -> None:
+    settings.permit_public_file.unlink()
+
+    with door_process(settings) as process:
+        code = process.wait(60)
+        said = process.stderr.read().decode() if process.stderr else ""
+
+    assert code == 1
+    assert "permit.pub" in said
+    assert "`lane up` makes one" in said
+    assert "Traceback" not in said
+
+
+def test_a_second_door_does_not_take_a_living_one_s_place(tmp_path: Path) -> None:
+    path = tmp_path / "door.sock"
+    with listening(path):
+        with pytest.raises(DoorCannotStart, match="open at"), listening(path):
+            pass
+
+        assert path.is_socket()
+    assert not path.exists()
+
+
+def test_a_path_too_long_for_a_socket_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DoorCannotStart, match="LANE_HOME"), listening(tmp_path / ("x" * 120)):
+        pass
+
+
+def test_an_empty_key_is_no_key(bundle: Bundle) -> None:
+    keys = provider_keys(bundle, {"OPENAI_API_KEY": "  "})
+
+    assert keys == {}
+    assert lanes_without_key(bundle, keys)["premium"] == "no key: OPENAI_API_KEY is not set at the door"
+
+
+def test_key_files_that_hold_something_else_are_named(tmp_path: Path, settings: Settings) -> None:
+    junk = tmp_path / "junk"
+    junk.write_text("-----BEGIN NOTHING-----")
+
+    with pytest.raises(KeyUnusable, match="junk"):
+        read_private_key(junk)
+    with pytest.raises(KeyUnusable, match="junk"):
+        read_public_key(junk)
+    assert (
+        read_private_key(settings.permit_key_file).public_key().public_bytes_raw()
+        == read_public_key(settings.permit_public_file).public_bytes_raw()
+    )
+
+
+def test_no_contract_of_the_starter_bundle_keeps_an_open_question_in(bundle: Bundle) -> None:
+    rules = rules_of(bundle, KEY.public_key())
+    lane = bundle.lanes["premium"]
+    for name, schema in bundle.contracts.items():
+        call = a_call(org="local", schema_name=name, json_schema=schema)
+        body = render_openai_chat(call, hosted_of(lane))
+        token = a_token(
+            sha256(body).hexdigest(), org="local", region="us", bundle_hash=bundle.hash, label=Label(), expires_at=30
+        )
+
+        verdict = judge(Asked(token, "premium", body), rules, 0.0)
+
+        assert isinstance(verdict, Allow), (name, verdict, scan_text(schema))
+    assert bundle.contracts
