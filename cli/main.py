@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, cluster, decide, doctor, explain
+from cli import ask, cluster, decide, doctor, door, explain
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 
@@ -42,6 +42,7 @@ app.command()(ask.ask)
 app.command()(decide.decide)
 app.command()(explain.explain)
 app.add_typer(bundle_app, name="bundle")
+app.command()(door.door)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ def test_help_lists_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"])
 
     assert result.exit_code == 0
-    for command in ("up", "down", "status", "doctor", "ask", "decide", "explain", "bundle"):
+    for command in ("up", "down", "status", "doctor", "ask", "decide", "explain", "bundle", "door"):
         assert f" {command} " in result.stdout
 
 
