@@ -10,14 +10,13 @@ from router.bundle.finding import BundleFinding, as_text
 from router.bundle.references import contract_name
 from router.bundle.source import Source, read_source
 from router.bundle.variables import TopicHeads
+from router.classify.heads import DEFAULT_HEADS, Heads
 from router.errors import BundleInvalid
 
 
 @lru_cache(maxsize=1)
 def default_heads() -> TopicHeads:
     """Return the classifier that ships with the router, read once."""
-    from router.classify import DEFAULT_HEADS, Heads
-
     return Heads.load(DEFAULT_HEADS)
 
 

@@ -15,7 +15,9 @@ def everyday_topic(text: str) -> Topic:
 
 @pytest.fixture(scope="session")
 def heads() -> ScriptedHeads:
-    return ScriptedHeads(everyday_topic, intents=("question", "book_flight"), domains=("general", "travel"))
+    return ScriptedHeads(
+        everyday_topic, intents=("question", "book_flight", "coding", "extraction"), domains=("general", "travel")
+    )
 
 
 @pytest.fixture(scope="session")

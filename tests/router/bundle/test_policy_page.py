@@ -67,7 +67,7 @@ def test_the_tier_rule_raises_the_tier(folder: Path, heads: ScriptedHeads) -> No
     insert(folder / "tiers.yaml", "  - id: changes-state", EXAMPLES["tiers.yaml"])
     money = ScriptedHeads(
         lambda _: Topic(intent="question", confidence=1, domain="general", mode="chat", regulated=("finance",)),
-        intents=("question",),
+        intents=("question", "coding", "extraction"),
         domains=("general",),
     )
 

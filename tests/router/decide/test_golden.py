@@ -24,7 +24,9 @@ def decision_of(case: dict[str, Any], starter: Path) -> dict[str, Any]:
     text = case["text"] if isinstance(case["text"], str) else case["text"]["repeat"] * case["text"]["times"]
     topic = {"intent": "question", "confidence": 0.9, "domain": "general", "mode": "chat", "difficulty": 0.2}
     heads = ScriptedHeads(
-        lambda _: Topic.model_validate(topic | case.get("topic", {})), intents=("question",), domains=("general",)
+        lambda _: Topic.model_validate(topic | case.get("topic", {})),
+        intents=("question", "coding", "extraction"),
+        domains=("general",),
     )
     image = [ImagePart(media_type="image/png", data="aGk=")] if case.get("image") else []
     request = RouteRequest.model_validate(
