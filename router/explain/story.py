@@ -93,11 +93,10 @@ def _asked(evidence: Evidence) -> str:
 def _found(plan: Decision) -> Iterator[str]:
     topic = plan.topic
     subject = f"It was read as “{words(topic.intent)}” in the domain “{words(topic.domain)}”"
-    if topic.out_of_scope:
-        subject = f"Its subject is outside of what the router knows; nearest is “{words(topic.domain)}”"
+    unknown = ", though its subject is none that the router was trained on" if topic.out_of_scope else ""
     regulated = f", touching on {listed(map(category, topic.regulated))} as a subject" if topic.regulated else ""
     changing = ", and as asking for something to be changed" if topic.state_changing else ""
-    yield f"{subject}{regulated}{changing}."
+    yield f"{subject}{unknown}{regulated}{changing}."
     found = _things(plan.findings)
     yield f"It contained {found}." if found else "No sensitive data was found in it."
 

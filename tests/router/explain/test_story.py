@@ -185,6 +185,7 @@ def fallback_after_timeout() -> Evidence:
 def hosted_answer() -> Evidence:
     plan = decided(
         label=Label(),
+        topic=topic(out_of_scope=True),
         lane="premium",
         model=LARGE,
         ladder=(Rung(lane="premium", model=LARGE, on=("start",)),),
@@ -309,7 +310,7 @@ No send out of the building is on record.\
 def test_a_hosted_answer_says_what_left_the_building() -> None:
     assert explain(hosted_answer()) == snapshot("""\
 acme (user u-17) asked on 22 November 2026 at 23:00:00 UTC over the web channel (1 message, 1,213 characters) and left the choice of the model to the router.
-It was read as “general question” in the domain “general”.
+It was read as “general question” in the domain “general”, though its subject is none that the router was trained on.
 No sensitive data was found in it.
 It was treated as public, at low risk.
 Route `general` applied, because no narrower route holds.
