@@ -19,7 +19,8 @@ from router.lane import LaneCall, LaneEvent
 Item = tuple[LaneEvent, ...] | RouterError
 """What a replica's stream is made of: batches of events, the last item possibly an error."""
 
-_HEALTH_PERIOD_SECONDS: Final = 5.0
+# Three failures in a row count as death: some seven seconds.
+_HEALTH_PERIOD_SECONDS: Final = 2.0
 # Ray's health checks time out on replicas that are merely busy; an engine's death is seen by the check itself, not by its silence.
 _HEALTH_TIMEOUT_SECONDS: Final = 120.0
 _GRACE_SECONDS: Final = 20.0
@@ -73,6 +74,10 @@ class PrivateModel:
     async def running(self) -> int:
         """Return how many requests the engine has open."""
         return self._engine.running
+
+    async def dtype(self) -> str:
+        """Return the number format that the engine computes in."""
+        return self._engine.dtype
 
     async def check_health(self) -> None:
         """Raise when the engine is dead or hangs; Serve then replaces the replica."""

@@ -144,6 +144,11 @@ class PrivateEngine:
         """Requests that the engine has open."""
         return int(self._engine.get_num_unfinished_requests())
 
+    @property
+    def dtype(self) -> str:
+        """The number format that the engine computes in."""
+        return str(self._engine.model_config.dtype).removeprefix("torch.")
+
     async def check_health(self) -> None:
         """Raise when the engine is dead, or has requests open and has said nothing for three minutes."""
         await self._engine.check_health()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import cached_property
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
@@ -17,7 +18,12 @@ class PrivateLane:
     """One model's deployment as a lane. Waiting for first and next token is the caller's to bound."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._stream = handle.options(method_name="stream", stream=True)
+        self._handle = handle
+
+    @cached_property
+    def _stream(self) -> DeploymentHandle:
+        """The handle for streams. Made at first use: Serve binds its router to the event loop that runs then."""
+        return self._handle.options(method_name="stream", stream=True)
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Answer a call. Closing the generator, or cancelling its reader, aborts the request in the engine."""

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ import psutil
 import pytest
 
 from cluster.environment import ray_environment
-from router.lane import Lane
+from router.contract import Label, Message, Sampling, TextPart
+from router.lane import Lane, LaneCall, LaneEvent
 from serving.settings import Settings, read_settings
 
 MODEL = "smollm2-135m-instruct"
@@ -80,9 +82,47 @@ class PrivateLaneUnderTest:
         """Run a coroutine on the loop that the handle's router belongs to."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
+    def call(self, text: str, **changes: Any) -> LaneCall:
+        """A greedy call with one question."""
+        fields: dict[str, Any] = {
+            "trace_id": "ab" * 16,
+            "attempt": 1,
+            "lane": "private",
+            "model": MODEL,
+            "org": "local",
+            "label": Label(),
+            "risk_tier": "low",
+            "messages": (Message(role="user", content=(TextPart(text=text),)),),
+            "sampling": Sampling(temperature=0.0),
+            "max_tokens": 32,
+            "deadline_seconds": 120.0,
+            "first_token_seconds": 60.0,
+            "bundle_hash": "0" * 64,
+        }
+        return LaneCall(**{**fields, **changes})
+
+    async def answer(self, call: LaneCall) -> list[LaneEvent]:
+        """All events of an answer."""
+        async with aclosing(self.lane.stream(call)) as batches:  # type: ignore[type-var]
+            return [event async for batch in batches for event in batch]
+
+    async def dtype(self) -> str:
+        """The number format that the engine computes in."""
+        return str(await self.handle.dtype.remote())
+
     async def running(self) -> int:
         """How many requests the engine has open."""
         return int(await self.handle.running.remote())
+
+    async def idle_within(self, seconds: float) -> bool:
+        """Whether the engine has nothing left to do before so many seconds have passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                while await self.running():  # noqa: ASYNC110 - what is polled lives in another process
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            return False
+        return True
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from router.contract import ImagePart, Label, Message, Sampling, TextPart
+from router.contract import ImagePart, Message, Sampling
 from router.errors import ContextTooLong, SchemaRefused, UnsupportedField
-from router.lane import LaneCall, LaneEvent, Stop, TextDelta, Usage
+from router.lane import LaneEvent, Stop, TextDelta, Usage
 from router.validate import validate_answer
 
 pytestmark = pytest.mark.e2e
@@ -20,46 +20,12 @@ PERSON = (
 )
 
 
-def ask(text: str, **changes: Any) -> LaneCall:
-    fields: dict[str, Any] = {
-        "trace_id": "ab" * 16,
-        "attempt": 1,
-        "lane": "private",
-        "model": "smollm2-135m-instruct",
-        "org": "local",
-        "label": Label(),
-        "risk_tier": "low",
-        "messages": (Message(role="user", content=(TextPart(text=text),)),),
-        "sampling": Sampling(temperature=0.0),
-        "max_tokens": 32,
-        "deadline_seconds": 120.0,
-        "first_token_seconds": 60.0,
-        "bundle_hash": "0" * 64,
-    }
-    return LaneCall(**{**fields, **changes})
-
-
 def text_of(events: Iterable[LaneEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-async def answer(private: Any, call: LaneCall) -> list[LaneEvent]:
-    async with aclosing(private.lane.stream(call)) as batches:
-        return [event async for batch in batches for event in batch]
-
-
-async def eventually_idle(private: Any, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            while await private.running():  # noqa: ASYNC110 - what is polled lives in another process
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        return False
-    return True
-
-
 def test_an_answer_comes_in_pieces_and_ends_with_usage_and_the_weights_hash(private: Any) -> None:
-    events = private.run(answer(private, ask("What is the capital of France?")))
+    events = private.run(private.answer(private.call("What is the capital of France?")))
 
     assert text_of(events) == "The capital of France is Paris."
     assert sum(isinstance(event, TextDelta) for event in events) > 3
@@ -74,7 +40,9 @@ def test_an_answer_comes_in_pieces_and_ends_with_usage_and_the_weights_hash(priv
 
 def test_a_stop_string_ends_the_answer_before_itself(private: Any) -> None:
     events = private.run(
-        answer(private, ask("What is the capital of France?", sampling=Sampling(temperature=0.0, stop=("France",))))
+        private.answer(
+            private.call("What is the capital of France?", sampling=Sampling(temperature=0.0, stop=("France",)))
+        )
     )
 
     assert text_of(events).strip() == "The capital of"
@@ -82,7 +50,7 @@ def test_a_stop_string_ends_the_answer_before_itself(private: Any) -> None:
 
 
 def test_max_tokens_ends_the_answer_by_length(private: Any) -> None:
-    events = private.run(answer(private, ask("Tell a long story about the sea.", max_tokens=7)))
+    events = private.run(private.answer(private.call("Tell a long story about the sea.", max_tokens=7)))
 
     assert events[-2].output_tokens == 7
     assert events[-1].reason == "length"
@@ -90,8 +58,8 @@ def test_max_tokens_ends_the_answer_by_length(private: Any) -> None:
 
 def test_a_seed_makes_a_sampled_answer_reproducible(private: Any) -> None:
     def sampled(seed: int) -> str:
-        call = ask("Tell a story.", sampling=Sampling(temperature=1.0, seed=seed))
-        return text_of(private.run(answer(private, call)))
+        call = private.call("Tell a story.", sampling=Sampling(temperature=1.0, seed=seed))
+        return text_of(private.run(private.answer(call)))
 
     first, second, other = sampled(7), sampled(7), sampled(8)
 
@@ -101,7 +69,7 @@ def test_a_seed_makes_a_sampled_answer_reproducible(private: Any) -> None:
 
 def test_logprobs_come_token_by_token(private: Any) -> None:
     sampling = Sampling(temperature=0.0, logprobs=True, top_logprobs=2)
-    events = private.run(answer(private, ask("What is the capital of France?", sampling=sampling)))
+    events = private.run(private.answer(private.call("What is the capital of France?", sampling=sampling)))
 
     entries = [entry for event in events if isinstance(event, TextDelta) for entry in event.logprobs or ()]
     assert len(entries) == events[-2].output_tokens
@@ -113,7 +81,9 @@ def test_logprobs_come_token_by_token(private: Any) -> None:
 def test_a_json_schema_is_met_whatever_is_asked(private: Any, question: str) -> None:
     sampling = Sampling(temperature=0.8, seed=3)
     events = private.run(
-        answer(private, ask(question, json_schema=PERSON, schema_name="person", sampling=sampling, max_tokens=200))
+        private.answer(
+            private.call(question, json_schema=PERSON, schema_name="person", sampling=sampling, max_tokens=200)
+        )
     )
 
     assert events[-1].reason == "stop"
@@ -122,10 +92,10 @@ def test_a_json_schema_is_met_whatever_is_asked(private: Any, question: str) -> 
 
 def test_closing_the_stream_stops_the_generation(private: Any) -> None:
     async def leave_early() -> tuple[int, bool]:
-        async with aclosing(private.lane.stream(ask("Tell a very long story.", max_tokens=2000))) as batches:
+        async with aclosing(private.lane.stream(private.call("Tell a very long story.", max_tokens=2000))) as batches:
             await anext(batches)
             meanwhile = await private.running()
-        return meanwhile, await eventually_idle(private, 5.0)
+        return meanwhile, await private.idle_within(5.0)
 
     meanwhile, idle = private.run(leave_early())
 
@@ -135,38 +105,40 @@ def test_closing_the_stream_stops_the_generation(private: Any) -> None:
 
 def test_cancelling_the_reader_stops_the_generation(private: Any) -> None:
     async def cancel() -> bool:
-        reader = asyncio.create_task(answer(private, ask("Tell a very long story.", max_tokens=2000)))
+        reader = asyncio.create_task(private.answer(private.call("Tell a very long story.", max_tokens=2000)))
         while not await private.running():  # noqa: ASYNC110 - what is polled lives in another process
             await asyncio.sleep(0.02)
         reader.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reader
-        return await eventually_idle(private, 5.0)
+        return await private.idle_within(5.0)
 
     assert private.run(cancel())
 
 
 def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(private: Any) -> None:
     with pytest.raises(ContextTooLong, match="4096"):
-        private.run(answer(private, ask("word " * 6000)))
+        private.run(private.answer(private.call("word " * 6000)))
 
 
 def test_a_schema_that_cannot_be_enforced_is_refused(private: Any) -> None:
     schema = '{"type":"object","properties":{"a":false},"required":["a"]}'
     with pytest.raises(SchemaRefused, match="response_format"):
-        private.run(answer(private, ask("x", json_schema=schema, schema_name="impossible")))
+        private.run(private.answer(private.call("x", json_schema=schema, schema_name="impossible")))
 
 
 def test_an_image_is_refused_by_a_model_that_reads_text(private: Any) -> None:
     message = Message(role="user", content=(ImagePart(media_type="image/png", data="AAAA"),))
     with pytest.raises(UnsupportedField, match="reads text only"):
-        private.run(answer(private, ask("", messages=(message,))))
+        private.run(private.answer(private.call("", messages=(message,))))
 
 
 def test_sixty_four_requests_at_once_are_all_answered(private: Any) -> None:
     async def all_at_once() -> list[list[LaneEvent]]:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(answer(private, ask(f"Count from {n}.", max_tokens=8))) for n in range(64)]
+            tasks = [
+                group.create_task(private.answer(private.call(f"Count from {n}.", max_tokens=8))) for n in range(64)
+            ]
         return [task.result() for task in tasks]
 
     answers = private.run(all_at_once(), 300.0)
