@@ -34,7 +34,11 @@ def us_ssn(digits: str) -> bool:
 
 def us_itin(digits: str) -> bool:
     """An Individual Taxpayer Identification Number: 9XX and a group the IRS gives to ITINs."""
-    return digits[0] == "9" and (50 <= int(digits[3:5]) <= 65 or 70 <= int(digits[3:5]) <= 99) and digits[3:5] not in {"89", "93"}
+    return (
+        digits[0] == "9"
+        and (50 <= int(digits[3:5]) <= 65 or 70 <= int(digits[3:5]) <= 99)
+        and digits[3:5] not in {"89", "93"}
+    )
 
 
 def us_npi(digits: str) -> bool:
@@ -73,7 +77,9 @@ def de_social_security(number: str) -> bool:
 def icao_9303(number: str) -> bool:
     """A document number whose last digit is ICAO 9303's check digit (German identity cards and passports)."""
     values = [int(character, 36) for character in number[:-1]]
-    return number[-1].isdigit() and sum((7, 3, 1)[i % 3] * value for i, value in enumerate(values)) % 10 == int(number[-1])
+    return number[-1].isdigit() and sum((7, 3, 1)[i % 3] * value for i, value in enumerate(values)) % 10 == int(
+        number[-1]
+    )
 
 
 def sg_nric(number: str) -> bool:
@@ -122,9 +128,7 @@ _IIN: Final[tuple[tuple[int, int, tuple[int, ...]], ...]] = (
 
 def card(digits: str) -> bool:
     """A payment card: an issuer's prefix, one of its lengths, and Luhn."""
-    issued = any(
-        low <= int(digits[: len(str(low))]) <= high and len(digits) in lengths for low, high, lengths in _IIN
-    )
+    issued = any(low <= int(digits[: len(str(low))]) <= high and len(digits) in lengths for low, high, lengths in _IIN)
     return issued and len(set(digits)) > 1 and luhn(digits)
 
 

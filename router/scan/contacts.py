@@ -7,7 +7,9 @@ from typing import Final
 
 from router.scan.text import Hit, View, pattern
 
-_EMAIL = pattern(rb"[A-Za-z0-9._%+'\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,5}\.[A-Za-z][A-Za-z0-9\-]{1,62}")
+_EMAIL = pattern(
+    rb"[A-Za-z0-9._%+'\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,5}\.[A-Za-z][A-Za-z0-9\-]{1,62}"
+)
 
 
 def find_emails(view: View) -> Iterator[Hit]:
@@ -22,8 +24,32 @@ _PHONE = pattern(rb"(?:\+ ?|\b00|\()?[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6,15
 _PHONE_CUE = re.compile(
     rb"phone|call|mobile|cell|\btel\b|telefon|numero|contact|whatsapp|fax|text me|reach|dial|\bsms\b|number (?:is|at|to)|my .{0,20}number|pager"
 )
-_GROUPED = re.compile(rb"\(\d{2,4}\) ?\d{3,4}[ .\-]?\d{3,4}|\d{3}[.\-]\d{3}[.\-]\d{4}|\d{3} \d{3} \d{4}|0\d{2,4}[ \-]\d{3,4}[ \-]?\d{3,4}")
-_REGIONS: Final = ("US", "GB", "DE", "FR", "IN", "CN", "JP", "ES", "IT", "BR", "AU", "NL", "SE", "PL", "CH", "TR", "PH", "ZA", "KR", "MX", "IL")
+_GROUPED = re.compile(
+    rb"\(\d{2,4}\) ?\d{3,4}[ .\-]?\d{3,4}|\d{3}[.\-]\d{3}[.\-]\d{4}|\d{3} \d{3} \d{4}|0\d{2,4}[ \-]\d{3,4}[ \-]?\d{3,4}"
+)
+_REGIONS: Final = (
+    "US",
+    "GB",
+    "DE",
+    "FR",
+    "IN",
+    "CN",
+    "JP",
+    "ES",
+    "IT",
+    "BR",
+    "AU",
+    "NL",
+    "SE",
+    "PL",
+    "CH",
+    "TR",
+    "PH",
+    "ZA",
+    "KR",
+    "MX",
+    "IL",
+)
 _MOST_PARSED: Final = 64
 """Parsing costs about 50 microseconds. A text with more phone-like numbers than this is a list: the rest is taken at its shape."""
 
@@ -65,7 +91,9 @@ def _dialable(candidate: str, *, international: bool) -> bool:
 
 
 _IP = pattern(rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,34}")
-_MAC = pattern(rb"\b(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})\b")
+_MAC = pattern(
+    rb"\b(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})\b"
+)
 
 
 def find_machines(view: View) -> Iterator[Hit]:
@@ -100,7 +128,9 @@ _STREET = pattern(
     rb"\b[0-9]{1,5}[A-Za-z]? (?:[NSEW]\.? )?(?:[A-Z][A-Za-z'\x80-\xff\-]{1,20} ){1,3}"
     rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Terrace|Way|Place|Pl|Parkway|Pkwy|Close|Crescent)\b"
 )
-_MY_ADDRESS = pattern(rb"(?i)\b(?:my|his|her|their|home|mailing|billing|shipping|street|new) address(?: is|:| to) {0,2}([0-9A-Za-z][^\n.;?!]{5,80})")
+_MY_ADDRESS = pattern(
+    rb"(?i)\b(?:my|his|her|their|home|mailing|billing|shipping|street|new) address(?: is|:| to) {0,2}([0-9A-Za-z][^\n.;?!]{5,80})"
+)
 
 
 def find_streets(view: View) -> Iterator[Hit]:

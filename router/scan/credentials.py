@@ -46,13 +46,17 @@ _ASSIGNED = pattern(
     rb"|access[_\- ]?token|refresh[_\- ]?token|bearer[_\- ]?token|token|credentials?|login)(?:[_\-](?:key|id|value|prod|dev|[0-9]))?)"
     rb"[\"']?(?: for [a-z0-9 .@_\-]{1,40}?)?\s{0,3}(:=|=>|=|:| is now | is | was )\s{0,3}(?:bearer )?([\"'`]?)([^\s\"'`,;<>]{4,200})"
 )
-_BEARER = pattern(rb"(?i)\b(?:authorization|proxy-authorization|x-api-key)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token)?\s{0,2}([A-Za-z0-9._~+/=\-]{12,400})")
+_BEARER = pattern(
+    rb"(?i)\b(?:authorization|proxy-authorization|x-api-key)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token)?\s{0,2}([A-Za-z0-9._~+/=\-]{12,400})"
+)
 _PLACEHOLDER = re.compile(
     rb"^(?:\$|%|\{|\[|<|\.\.\.|x{3,}|\*{3,}|os\.|process\.|env|getenv|none|null|true|false|undefined|self\.|config|settings|str\b|string|required"
     rb"|your|my_|example|changeme|change_me|redacted|placeholder|todo|input|request\.|args\.|params|hash|bcrypt|models\.)|password|passwd$"
 )
 _PROSE_VERBS: Final = {b" is ", b" was ", b" is now "}
-_PIN = pattern(rb"(?i)\b(?:pin|cvv|cvc|security code|passcode|otp|one[- ]time (?:code|password)|2fa code|verification code)(?: (?:number|code))?(?: is| was|:|=| to) {0,2}[\"']?([0-9]{3,8})\b")
+_PIN = pattern(
+    rb"(?i)\b(?:pin|cvv|cvc|security code|passcode|otp|one[- ]time (?:code|password)|2fa code|verification code)(?: (?:number|code))?(?: is| was|:|=| to) {0,2}[\"']?([0-9]{3,8})\b"
+)
 
 
 def find_assignments(view: View) -> Iterator[Hit]:
@@ -102,7 +106,12 @@ def find_random(view: View) -> Iterator[Hit]:
 
 def _random(value: bytes) -> bool:
     cases = (value != value.lower()) + (value != value.upper()) + any(map(_is_digit, value))
-    return cases == 3 and value.count(b"/") <= 3 and value.count(b"-") + value.count(b"_") <= 3 and _entropy(value[:128]) > 4.2
+    return (
+        cases == 3
+        and value.count(b"/") <= 3
+        and value.count(b"-") + value.count(b"_") <= 3
+        and _entropy(value[:128]) > 4.2
+    )
 
 
 def _entropy(value: bytes) -> float:

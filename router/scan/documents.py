@@ -27,17 +27,51 @@ class Document:
 
 
 DOCUMENTS: Final = (
-    Document("US_MBI", r"[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d[AC-HJKMNP-RT-Y]{2}\d\d", None,
-             "medicare|mbi|patient", 0.6),
-    Document("UK_NINO", r"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]", None, r"nino\b|national insurance|\bni\b", 0.7),
-    Document("UK_DRIVING_LICENCE", r"(?=[A-Z]{1,5}9{0,4})[A-Z9]{5}\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d|3[01])\d[A-Z9]{2}\w[A-Z]{2}", None,
-             "driv|licen[cs]e", 0.85),
+    Document(
+        "US_MBI",
+        r"[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d[AC-HJKMNP-RT-Y]{2}\d\d",
+        None,
+        "medicare|mbi|patient",
+        0.6,
+    ),
+    Document(
+        "UK_NINO",
+        r"(?!BG|GB|NK|KN|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]",
+        None,
+        r"nino\b|national insurance|\bni\b",
+        0.7,
+    ),
+    Document(
+        "UK_DRIVING_LICENCE",
+        r"(?=[A-Z]{1,5}9{0,4})[A-Z9]{5}\d(?:[05][1-9]|[16][0-2])(?:0[1-9]|[12]\d|3[01])\d[A-Z9]{2}\w[A-Z]{2}",
+        None,
+        "driv|licen[cs]e",
+        0.85,
+    ),
     Document("ES_NIF", r"\d{8}[A-Z]", "es.dni", r"\bnif\b|\bdni\b|spanish", 0.8),
     Document("ES_NIE", r"[XYZ]\d{7}[A-Z]", "es.nie", r"\bnie\b|extranjero", 0.8),
-    Document("IT_FISCAL_CODE", r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]", None, "codice|fiscal", 0.85),
-    Document("DE_SOCIAL_SECURITY", r"\d{8}[A-Z]\d{3}", checks.de_social_security, "rvnr|sozial|rentenv|versicherungsnummer", 0.8),
+    Document(
+        "IT_FISCAL_CODE",
+        r"[A-Z]{6}[0-9LMNP-V]{2}[ABCDEHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]",
+        None,
+        "codice|fiscal",
+        0.85,
+    ),
+    Document(
+        "DE_SOCIAL_SECURITY",
+        r"\d{8}[A-Z]\d{3}",
+        checks.de_social_security,
+        "rvnr|sozial|rentenv|versicherungsnummer",
+        0.8,
+    ),
     Document("DE_HEALTH_INSURANCE", r"[A-Z]\d{9}", checks.de_health_insurance, "kvnr|krankenkasse|versicher", 0.7),
-    Document("DE_ID_CARD", r"[CFGHJKLMNPRTVWXYZ][0-9CFGHJKLMNPRTVWXYZ]{7}\d", checks.icao_9303, "ausweis|identity card|id card|reisepass|pass", 0.6),
+    Document(
+        "DE_ID_CARD",
+        r"[CFGHJKLMNPRTVWXYZ][0-9CFGHJKLMNPRTVWXYZ]{7}\d",
+        checks.icao_9303,
+        "ausweis|identity card|id card|reisepass|pass",
+        0.6,
+    ),
     Document("SG_NRIC_FIN", r"[STFGM]\d{7}[A-Z]", checks.sg_nric, r"nric|\bfin\b|singapore", 0.85),
     Document("IN_PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", None, r"\bpan\b|permanent account", 0.7),
     Document("IN_GSTIN", r"(?:0[1-9]|[12]\d|3[0-8])[A-Z]{5}\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]", None, "gst", 0.6),
@@ -89,7 +123,9 @@ def _identifiers(view: View, start: int, end: int) -> Iterator[Hit]:
         written = raw if shape.fullmatch(raw) else compact
         if shape.fullmatch(written) and _checked(document, written):
             cued = cue.search(view.before(start)) or cue.search(view.after(end))
-            yield Hit(start, end, document.entity, document.category, 0.95 if cued else document.score, "shape_and_check")
+            yield Hit(
+                start, end, document.entity, document.category, 0.95 if cued else document.score, "shape_and_check"
+            )
 
 
 def _checked(document: Document, number: str) -> bool:

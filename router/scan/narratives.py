@@ -123,24 +123,48 @@ def _health(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
     says = r"(?:is|are|was|were|has|have|had|came|come|comes|says?|said|told|thinks?|wants?|showed?|shows|went|gave|put|prescribed|diagnosed|recommended|suspects?|found|keeps?|revealed|increased|got|started)"
     yield "health", rf"{subject}{_AUXILIARY} ?(?i:{having} {_ADJECTIVES}{conditions})\b", 0.8
     yield "health", rf"{owner} (?i:{_ADJECTIVES}{conditions})\b", 0.7
-    yield "health", rf"{subject}(?i:'m|'s| am| is| was| were| are| became| got| been)(?i:(?: [a-z0-9]+){{0,3}} {_terms('health_states')})\b", 0.8
-    yield "health", rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('health_things')}(?: (?:results?|levels?))? {says})\b", 0.65
+    yield (
+        "health",
+        rf"{subject}(?i:'m|'s| am| is| was| were| are| became| got| been)(?i:(?: [a-z0-9]+){{0,3}} {_terms('health_states')})\b",
+        0.8,
+    )
+    yield (
+        "health",
+        rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('health_things')}(?: (?:results?|levels?))? {says})\b",
+        0.65,
+    )
 
 
 def _money(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
     """What somebody owns, owes and earns: a possession or a verb, with a figure."""
     amount = rf"(?:(?:is|was|of|are|at|:|=|went|dropped|fell|rose|has|only|now|about|around|over|under|just|roughly|nearly|currently|to|down|up|almost) ?){{1,5}}{_FIGURE}"
-    yield "finance", rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('finance_things')}(?: (?:is|was|of|are|at)|:)? {amount})", 0.75
-    yield "finance", rf"{subject}{_AUXILIARY} (?i:owes?|owed|owing|inherited|lost|saved|borrowed|invested)(?i:(?: [a-z]+){{0,3}}) {_FIGURE}", 0.65
+    yield (
+        "finance",
+        rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('finance_things')}(?: (?:is|was|of|are|at)|:)? {amount})",
+        0.75,
+    )
+    yield (
+        "finance",
+        rf"{subject}{_AUXILIARY} (?i:owes?|owed|owing|inherited|lost|saved|borrowed|invested)(?i:(?: [a-z]+){{0,3}}) {_FIGURE}",
+        0.65,
+    )
     yield "employment", rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('employment_things')} {amount})", 0.8
-    yield "employment", rf"{subject}{_AUXILIARY} (?i:earns?|earned|makes?|made|gets? paid|(?:am|is|was|being) paid)(?i:(?: (?:about|around|only|just|over|under|roughly|exactly|nearly))?) {_FIGURE} ?(?i:k\b|a year|per year|an hour|per hour|/|a month|per month|annually|yearly|before tax|after tax|base|usd|dollars|euros|pounds)", 0.75
+    yield (
+        "employment",
+        rf"{subject}{_AUXILIARY} (?i:earns?|earned|makes?|made|gets? paid|(?:am|is|was|being) paid)(?i:(?: (?:about|around|only|just|over|under|roughly|exactly|nearly))?) {_FIGURE} ?(?i:k\b|a year|per year|an hour|per hour|/|a month|per month|annually|yearly|before tax|after tax|base|usd|dollars|euros|pounds)",
+        0.75,
+    )
 
 
 def _work(owner: str) -> Iterator[tuple[str, str, float]]:
     """What the speaker's superiors do to them."""
     people = _terms("employment_people")
     yield "employment", rf"\b(?i:my|our) (?i:[a-z]+ )?(?i:{people}) (?i:{_GAP}{_ACTS})\b", 0.75
-    yield "employment", rf"{owner} (?i:(?:[a-z]+ ){{0,2}}{_terms('employment_things')} (?:was|is being|got|has been|is going to be|will be|gets?) (?:cut|reduced|denied|withheld|docked|rejected|cancell?ed|rescinded|slashed|bad|poor|terrible|below))\b", 0.7
+    yield (
+        "employment",
+        rf"{owner} (?i:(?:[a-z]+ ){{0,2}}{_terms('employment_things')} (?:was|is being|got|has been|is going to be|will be|gets?) (?:cut|reduced|denied|withheld|docked|rejected|cancell?ed|rescinded|slashed|bad|poor|terrible|below))\b",
+        0.7,
+    )
 
 
 def _law(owner: str) -> Iterator[tuple[str, str, float]]:
@@ -148,4 +172,8 @@ def _law(owner: str) -> Iterator[tuple[str, str, float]]:
     says = r"(?:is|are|was|were|has|have|had|says?|said|told|thinks?|wants?|advised|filed|recommended|starts?|got|will|ends?|went|expires?|expired|suggested)"
     yield "legal", rf"{owner} (?i:(?:ex-?)?(?:[a-z]+ ){{0,2}}{_terms('legal_things')} {says})\b", 0.7
     yield "legal", rf"\b(?i:my|our) (?i:{_GAP}{_SUING} (?:me|us|my|him|her))\b", 0.75
-    yield "legal", rf"\b(?i:(?:i am|i'm|we are|we're|i will be|i want to|i plan to) (?:suing|divorcing|sue|divorce|pressing charges against|press charges against) )(?:{_NAME}|(?i:my|our|the))", 0.75
+    yield (
+        "legal",
+        rf"\b(?i:(?:i am|i'm|we are|we're|i will be|i want to|i plan to) (?:suing|divorcing|sue|divorce|pressing charges against|press charges against) )(?:{_NAME}|(?i:my|our|the))",
+        0.75,
+    )

@@ -88,7 +88,14 @@ SCHEMES: Final = (
     Scheme("NO_FODSELSNUMMER", ((6, 5),), "no.fodselsnummer", "f.{1,2}dselsnummer|norwegian", bare=0.8, grouped=0.9),
     Scheme("DK_CPR", ((6, 4),), "dk.cpr", "cpr|danish"),
     Scheme("NL_BSN", ((4, 2, 3), (4, 3, 2)), "nl.bsn", "bsn|burgerservice|sofi"),
-    Scheme("BE_NATIONAL_NUMBER", ((6, 3, 2), (2, 2, 2, 3, 2)), "be.nn", "rijksregister|registre national|belgian", bare=0.8, grouped=0.9),
+    Scheme(
+        "BE_NATIONAL_NUMBER",
+        ((6, 3, 2), (2, 2, 2, 3, 2)),
+        "be.nn",
+        "rijksregister|registre national|belgian",
+        bare=0.8,
+        grouped=0.9,
+    ),
     Scheme("BR_CPF", ((3, 3, 3, 2),), "br.cpf", "cpf", bare=0.5, grouped=0.9),
     Scheme("FR_NIR", ((1, 2, 2, 2, 3, 3, 2), (13, 2)), "fr.nir", "nir|s.curit. sociale|insee", bare=0.9, grouped=0.95),
     Scheme("CH_AHV", ((3, 4, 4, 2),), "ch.ssn", "ahv|avs|swiss", bare=0.9, grouped=0.95),
@@ -175,7 +182,11 @@ def _score(view: View, row: _Row, start: int, end: int, *, grouped: bool) -> flo
 def _card(view: View, spans: list[tuple[int, int]]) -> Iterator[Hit]:
     """Yield a payment card. Whatever the groups: a run of 12 to 19 digits in all, spaced or dashed as the writer liked."""
     start, end = spans[0][0], spans[-1][1]
-    if end - start > 60 or not 12 <= sum(stop - begin for begin, stop in spans) <= 19 or not view.stands_alone(start, end):
+    if (
+        end - start > 60
+        or not 12 <= sum(stop - begin for begin, stop in spans) <= 19
+        or not view.stands_alone(start, end)
+    ):
         return
     between = {view.data[left[1] : right[0]] for left, right in zip(spans, spans[1:], strict=False)}
     if not between <= {b" ", b"-", b".", b"_"} or len(between) > 1:

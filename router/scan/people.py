@@ -59,17 +59,25 @@ _CUED: Final = {
     "US_PASSPORT": (r"passport", "pii"),
     "US_DRIVER_LICENSE": (r"driver'?s?'? licen[cs]e|driving licen[cs]e|\bdl\b", "pii"),
     "US_BANK_NUMBER": (r"(?:bank|checking|savings?|current|brokerage)? ?(?:account|acct)|sort code|konto", "payment"),
-    "MEDICAL_RECORD": (r"\bmrn\b|medical record|patient (?:id|number|no)|health (?:card|insurance|plan)|insurance (?:policy|member)|member id", "health"),
+    "MEDICAL_RECORD": (
+        r"\bmrn\b|medical record|patient (?:id|number|no)|health (?:card|insurance|plan)|insurance (?:policy|member)|member id",
+        "health",
+    ),
     "EMPLOYEE_ID": (r"employee (?:id|number|no)|personnel (?:id|number|no)|badge (?:id|number|no)", "employment"),
     "CASE_NUMBER": (r"docket|court case|case file", "legal"),
-    "NATIONAL_ID": (r"national id(?:entity)?|identity card|id card|ssn|social security|tax id|taxpayer id|visa number|green card|voter id|aadhaar", "pii"),
+    "NATIONAL_ID": (
+        r"national id(?:entity)?|identity card|id card|ssn|social security|tax id|taxpayer id|visa number|green card|voter id|aadhaar",
+        "pii",
+    ),
 }
 _ANNOUNCED = pattern(
     r"(?i)\b("
     + "|".join(cue.replace(r"\b", "") for cue, _ in _CUED.values())
     + r")(?: (?:number|num|no\.?|id|#|card))?(?: (?:ending(?: in| with)?))?(?: is| was|:|=| #|#|,)? {0,2}#?([A-Z0-9][A-Z0-9\-]{3,20}[A-Z0-9])\b"
 )
-_CUE_OF: Final = tuple((re.compile(cue.replace(r"\b", "").encode()), entity, category) for entity, (cue, category) in _CUED.items())
+_CUE_OF: Final = tuple(
+    (re.compile(cue.replace(r"\b", "").encode()), entity, category) for entity, (cue, category) in _CUED.items()
+)
 
 
 def find_announced(view: View) -> Iterator[Hit]:

@@ -6,7 +6,9 @@ from typing import Any, Final
 import re2
 
 _OPTIONS = re2.Options()
-_OPTIONS.max_mem = 64 << 20  # With the default 8 MiB the larger alternations fall back from the automaton to simulation.
+_OPTIONS.max_mem = (
+    64 << 20
+)  # With the default 8 MiB the larger alternations fall back from the automaton to simulation.
 
 WINDOW: Final = 64
 """How many bytes before a candidate are read for words that say what it is."""

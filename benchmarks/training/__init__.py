@@ -1,0 +1,1 @@
+"""How are the classifier's heads trained? Corpus, teacher, fit: the parts of `python -m benchmarks.train`."""
