@@ -7,17 +7,49 @@ from pathlib import Path
 from models.spec import ModelSpec
 from router.boundary import Boundary
 from router.bundle.files import LadderSpec, LaneSpec, RouteSpec, TenantSpec, TierProfile, TierRule, TiersFile, ToolFile
+from router.bundle.ladder import Step, planned_steps
 from router.bundle.variables import TopicHeads
-from router.contract import RiskTier
+from router.contract import Budgets, RiskTier
 from router.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What route and tier together allow, and whether either of them limits the cost."""
+
+    budgets: Budgets
+    cost_limited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledRoute:
-    """A route and its condition; None always holds."""
+    """A route and its condition (None always holds), the lanes it tries in order, and what it may cost at each tier."""
 
     spec: RouteSpec
     when: Rule | None
+    steps: tuple[Step, ...]
+    allowed: Mapping[RiskTier, Allowance]
+
+
+def compile_route(
+    spec: RouteSpec, when: Rule | None, ladders: Mapping[str, LadderSpec], profiles: Mapping[RiskTier, TierProfile]
+) -> CompiledRoute:
+    """Settle what does not depend on the request."""
+    allowed = {tier: _allowance(spec, profile) for tier, profile in profiles.items()}
+    return CompiledRoute(spec, when, planned_steps(spec, ladders), allowed)
+
+
+def _allowance(route: RouteSpec, profile: TierProfile) -> Allowance:
+    """The lesser of what route and tier set. What one leaves out does not limit; where both do, the contract's default holds."""
+    given = [budgets for budgets in (route.budgets, profile.budgets) if budgets is not None]
+    limits = {
+        name: min(getattr(budgets, name) for budgets in given if name in budgets.model_fields_set)
+        for name in Budgets.model_fields
+        if any(name in budgets.model_fields_set for budgets in given)
+    }
+    if route.retrieval is not None:
+        limits["context_chunks"] = min(route.retrieval.top_k, limits.get("context_chunks", route.retrieval.top_k))
+    return Allowance(Budgets(**limits), "cost_usd" in limits)
 
 
 @dataclass(frozen=True, slots=True)

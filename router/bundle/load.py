@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from router.boundary import Boundary
-from router.bundle.bundle import Bundle, CompiledRoute, CompiledTierRule
+from router.bundle.bundle import Bundle, CompiledTierRule, compile_route
 from router.bundle.check import Checked, check_source
 from router.bundle.finding import BundleFinding, as_text
 from router.bundle.references import contract_name
@@ -49,19 +49,22 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
     assert source.tiers is not None
     assert source.routes is not None
     assert source.tenants is not None
+    ladders = {ladder.name: ladder for ladder in source.ladders.ladders}
+    profiles = {profile.tier: profile for profile in source.tiers.profiles}
     return Bundle(
         root=root,
         hash=source.hash,
         models={model.name: model for model in source.models.models},
         lanes={lane.name: lane for lane in source.lanes.lanes},
-        ladders={ladder.name: ladder for ladder in source.ladders.ladders},
+        ladders=ladders,
         tiers=source.tiers,
         tier_rules=tuple(
             CompiledTierRule(spec, rule) for spec, rule in zip(source.tiers.rules, checked.tier_rules, strict=True)
         ),
-        profiles={profile.tier: profile for profile in source.tiers.profiles},
+        profiles=profiles,
         routes=tuple(
-            CompiledRoute(spec, rule) for spec, rule in zip(source.routes.routes, checked.routes, strict=True)
+            compile_route(spec, rule, ladders, profiles)
+            for spec, rule in zip(source.routes.routes, checked.routes, strict=True)
         ),
         asked=frozenset[str]().union(
             *(rule.variables for rule in (*checked.routes, *checked.tier_rules) if rule is not None)

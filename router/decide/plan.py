@@ -2,11 +2,11 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from router.bundle import Bundle
+from router.bundle import Bundle, CompiledRoute, compile_route
 from router.bundle.files import RouteSpec, TenantSpec, TierProfile
-from router.bundle.ladder import Step, planned_steps
+from router.bundle.ladder import Step
 from router.bundle.references import CLASSIFICATION_FAILED
 from router.contract import (
     Budgets,
@@ -39,11 +39,11 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         raise BadRequest(f"unknown org `{request.org}`: the bundle's tenants.yaml does not have it", "org")
     pinned = _pinned_lanes(request.model, bundle)
     chosen = _choose(request, bundle, judge(request, bundle, state, tenant, scan))
-    route = chosen.route
-    budgets, cost_limited = _budgets(request, route, bundle.profiles[chosen.tier])
-    asked = Asked(
-        request.org, tenant, chosen.judgement.label, chosen.tier, chosen.judgement.input_tokens, budgets, cost_limited
-    )
+    route = chosen.route.spec
+    allowed = chosen.route.allowed[chosen.tier]
+    budgets = _budgets(request, allowed.budgets)
+    judged = chosen.judgement
+    asked = Asked(request.org, tenant, judged.label, chosen.tier, judged.input_tokens, budgets, allowed.cost_limited)
     ladder = _ladder(chosen, pinned, asked, bundle, state)
     first = ladder.rungs[0] if ladder.rungs else None
     tools, withheld = _tools(request, route, tenant, bundle)
@@ -52,9 +52,9 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         message=route.message,
         route=route.id,
         risk_tier=chosen.tier,
-        topic=chosen.judgement.topic,
-        label=chosen.judgement.label,
-        findings=chosen.judgement.findings,
+        topic=judged.topic,
+        label=judged.label,
+        findings=judged.findings,
         lane=first.lane if first else None,
         model=first.model if first else None,
         sampling=_sampling(request.sampling, route.sampling, bundle.profiles[chosen.tier]),
@@ -64,7 +64,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         fallback={} if pinned else dict(route.fallback),
         ladder=ladder.rungs,
         closed=ladder.closed,
-        budgets=_fitted(budgets, ladder, chosen.judgement.input_tokens, bundle),
+        budgets=_fitted(budgets, ladder, judged.input_tokens, bundle),
         policies=tuple(dict.fromkeys([*chosen.fired, *withheld, *ladder.policies])),
         bundle_hash=bundle.hash,
         classifier=bundle.heads.version,
@@ -89,7 +89,7 @@ def _pinned_lanes(model: str, bundle: Bundle) -> tuple[str, ...]:
 class _Chosen:
     """The route taken, for what reason, at which tier, and the label as the route raised it."""
 
-    route: RouteSpec
+    route: CompiledRoute
     judgement: Judgement
     tier: RiskTier
     fired: tuple[PolicyFired, ...]
@@ -104,68 +104,55 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
         route = _first_route(bundle, facts)
     except RuleError as error:
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
-    if route.label != Label():
-        label = raised(join(judgement.label, route.label), bundle.tiers.levels)
+    if route.spec.label != Label():
+        label = raised(join(judgement.label, route.spec.label), bundle.tiers.levels)
         judgement = Judgement(label, judgement.findings, judgement.topic, judgement.text, judgement.input_tokens)
         # The tier follows the label; the route stays, or a route could lead to itself.
         later, fired, _ = judge_tier(request, bundle, judgement)
         tier = highest((tier, later))
-    return _Chosen(route, judgement, tier, (PolicyFired(id=route.id, effect="route", because=route.because), *fired))
+    spoke = PolicyFired(id=route.spec.id, effect="route", because=route.spec.because)
+    return _Chosen(route, judgement, tier, (spoke, *fired))
 
 
-def _first_route(bundle: Bundle, facts: Facts) -> RouteSpec:
+def _first_route(bundle: Bundle, facts: Facts) -> CompiledRoute:
     for route in bundle.routes:
         if route.when is None or route.when.holds(facts):
-            return route.spec
+            return route
     raise RuleError("no route takes this request")
 
 
 def _closed_path(judgement: Judgement, fired: tuple[PolicyFired, ...], bundle: Bundle) -> _Chosen:
     """The built-in route for what could not be judged: restricted, private lanes alone, no tools, no context."""
     because = f"{judgement.failed}, so the request counts as restricted"
-    private = next((lane.name for lane in bundle.lanes.values() if not lane.is_hosted), None)
-    route = RouteSpec.model_construct(id=CLASSIFICATION_FAILED, because=because, lane=private)
+    spec = RouteSpec.model_construct(id=CLASSIFICATION_FAILED, because=because)
+    # INVARIANT: what could not be judged never leaves, whatever a bundle's policies permit restricted text.
+    private = [lane.name for lane in bundle.lanes.values() if not lane.is_hosted]
+    steps = tuple(Step(lane, ("start", "connection", "overload", "timeout")) for lane in private)
+    route = replace(compile_route(spec, None, {}, bundle.profiles), steps=steps)
     spoke = PolicyFired(id=CLASSIFICATION_FAILED, effect="route", because=because)
     return _Chosen(route, judgement, "restricted", (spoke, *fired))
 
 
 def _ladder(chosen: _Chosen, pinned: tuple[str, ...], asked: Asked, bundle: Bundle, state: State) -> Ladder:
-    if chosen.route.action != "answer":
+    if chosen.route.spec.action != "answer":
         return Ladder((), (), ())
+    steps: Sequence[Step] = chosen.route.steps
     if pinned:
-        steps: Sequence[Step] = [Step(lane, ("start",)) for lane in pinned]
-    elif chosen.judgement.failed is not None:
-        steps = [Step(lane, ("start", "connection", "overload", "timeout")) for lane in bundle.lanes]
-    else:
-        steps = planned_steps(chosen.route, bundle.ladders)
-    if chosen.judgement.failed is None:
-        return compile_ladder(steps, asked, bundle, state, pinned=bool(pinned))
-    # INVARIANT: what could not be judged never leaves, whatever a bundle's policies permit restricted text.
-    private = [step for step in steps if not bundle.lanes[step.lane].is_hosted]
-    return compile_ladder(private, asked, bundle, state, pinned=bool(pinned))
+        steps = [Step(lane, ("start",)) for lane in pinned]
+        if chosen.judgement.failed is not None:
+            steps = [step for step in steps if not bundle.lanes[step.lane].is_hosted]
+    return compile_ladder(steps, asked, bundle, state, pinned=bool(pinned))
 
 
-def _budgets(request: RouteRequest, route: RouteSpec, profile: TierProfile) -> tuple[Budgets, bool]:
-    """Return the least of what route, tier and caller allow, and whether anyone limits the cost.
-
-    What a route or profile leaves out does not limit; where both leave it out, the contract's default holds.
-    """
-    given = [budgets for budgets in (route.budgets, profile.budgets) if budgets is not None]
-    limits = {
-        name: min(getattr(budgets, name) for budgets in given if name in budgets.model_fields_set)
-        for name in Budgets.model_fields
-        if any(name in budgets.model_fields_set for budgets in given)
-    }
-    budgets = Budgets.model_construct(**limits)
+def _budgets(request: RouteRequest, allowed: Budgets) -> Budgets:
+    """Return the lesser of what route and tier allow and the caller asks for."""
+    limits = request.limits
     asked: dict[str, object] = {}
-    if request.limits.max_tokens is not None:
-        asked["output_tokens"] = min(budgets.output_tokens, request.limits.max_tokens)
-    if request.limits.deadline_seconds is not None:
-        asked["latency_seconds"] = min(budgets.latency_seconds, request.limits.deadline_seconds)
-    if route.retrieval is not None:
-        chunks = route.retrieval.top_k
-        asked["context_chunks"] = min(chunks, budgets.context_chunks) if "context_chunks" in limits else chunks
-    return budgets.model_copy(update=asked), "cost_usd" in limits
+    if limits.max_tokens is not None:
+        asked["output_tokens"] = min(allowed.output_tokens, limits.max_tokens)
+    if limits.deadline_seconds is not None:
+        asked["latency_seconds"] = min(allowed.latency_seconds, limits.deadline_seconds)
+    return allowed.model_copy(update=asked) if asked else allowed
 
 
 def _fitted(budgets: Budgets, ladder: Ladder, input_tokens: int, bundle: Bundle) -> Budgets:

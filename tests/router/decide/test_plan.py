@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.bundle import Bundle, CompiledRoute, CompiledTierRule
+from router.bundle import Bundle, CompiledTierRule, compile_route
 from router.bundle.files import LaneSpec, RouteSpec, TenantSpec, TierRule
 from router.contract import (
     Budgets,
@@ -62,7 +62,7 @@ def topic(**fields: Any) -> Topic:
 
 def with_route(bundle: Bundle, **fields: Any) -> Bundle:
     spec = RouteSpec(**{"id": "only", "because": "test", "lane": "fast_small"} | fields)
-    return dataclasses.replace(bundle, routes=(CompiledRoute(spec, None),))
+    return dataclasses.replace(bundle, routes=(compile_route(spec, None, bundle.ladders, bundle.profiles),))
 
 
 findings = st.lists(st.builds(finding, category=st.sampled_from(CATEGORIES), score=st.floats(0, 1)), max_size=4)
@@ -196,7 +196,8 @@ def test_a_tier_rule_that_errors_makes_the_tier_restricted(starter: Bundle) -> N
 
 def test_a_route_whose_condition_errors_closes_the_path_it_might_have_guarded(starter: Bundle) -> None:
     spec = RouteSpec(id="bad", because="x", when="1 / 0 == 1", lane="premium")
-    bundle = dataclasses.replace(starter, routes=(CompiledRoute(spec, compile_rule("1 / 0 == 1")), *starter.routes))
+    broken_route = compile_route(spec, compile_rule("1 / 0 == 1"), starter.ladders, starter.profiles)
+    bundle = dataclasses.replace(starter, routes=(broken_route, *starter.routes))
 
     decision = decide(asking("hello"), bundle, State(), scan=clean)
 
