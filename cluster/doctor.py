@@ -126,7 +126,10 @@ def judge_cpu(flags: Collection[str], processor: str, engine: Engine | None) -> 
         return Check(name="cpu", verdict="ok", seen=seen)
     if "avx2" in flags:
         return Check(
-            name="cpu", verdict="warn", seen=seen, mend="works with fewer of the engine's features; AVX-512 is faster"
+            name="cpu",
+            verdict="warn",
+            seen=seen,
+            mend="works, computing in float32: AVX-512 would multiply bfloat16, in half the memory",
         )
     return Check(
         name="cpu", verdict="fail", seen=seen, mend="the CPU engine needs AVX2: use another machine, or a GPU node"
