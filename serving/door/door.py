@@ -42,6 +42,7 @@ class Door:
     sender: Sender
     now: Callable[[], float]
     _writer: ThreadPoolExecutor = field(default_factory=_one_writer)
+    _sends: set[asyncio.Task[None]] = field(default_factory=set)
 
     def status(self) -> DoorStatus:
         """Say which bundle is in force here and which lanes can be used."""
@@ -53,8 +54,17 @@ class Door:
         """Hand an entry to the ledger's thread. What was handed over is written, even when nobody waits for it any more."""
         return asyncio.get_running_loop().run_in_executor(self._writer, append, event, self.now())
 
+    def under_way(self, sending: asyncio.Task[None]) -> None:
+        """Take note of a send: the ledger stays open until it has handed over how it ended."""
+        self._sends.add(sending)
+        sending.add_done_callback(self._sends.discard)
+
     async def close(self) -> None:
-        """Write what was handed over, then close the ledger and the connections."""
+        """End what is still under way, write what was handed over, then close the ledger and the connections."""
+        for sending in tuple(self._sends):
+            sending.cancel()
+        if self._sends:
+            await asyncio.wait(self._sends)
         await asyncio.to_thread(self._writer.shutdown)
         self.ledger.close()
         await self.sender.close()

@@ -49,31 +49,41 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str])
 
     Raises `DoorCannotStart`, `KeyUnusable` or `EvidenceUnavailable`.
     """
-    # uvicorn hands a signal on to whoever held it before, once it has shut down: nobody may die of it before the clean-up.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _already_ending)
     warm()
     keys = provider_keys(bundle, environment)
     rules = rules_of(bundle, read_public_key(settings.permit_public_file))
-    with listening(settings.door_socket) as listener:
-        door = Door(
-            rules=rules,
-            off=lanes_without_key(bundle, keys),
-            ledger=Ledger(settings.ledger_file),
-            sender=Providers(keys),
-            now=time.time,
+    with contextlib.closing(Ledger(settings.ledger_file)) as ledger:
+        door = Door(rules, lanes_without_key(bundle, keys), ledger, Providers(keys), time.time)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(door),
+                lifespan="on",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=_CONNECTIONS_AT_MOST,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
         )
-        config = uvicorn.Config(
-            build_app(door),
-            lifespan="on",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            limit_concurrency=_CONNECTIONS_AT_MOST,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        log.info("the door is open at %s, lanes on: %s", settings.door_socket, ", ".join(sorted(keys)) or "none")
-        uvicorn.Server(config).run(sockets=[listener])
+        _end_on_signal(server)
+        with listening(settings.door_socket) as listener:
+            on = ", ".join(sorted(keys)) or "none"
+            log.info("the door is open at %s, lanes on: %s", settings.door_socket, on)
+            server.run(sockets=[listener])
+
+
+def _end_on_signal(server: uvicorn.Server) -> None:
+    """Have a signal end the server whenever it comes, also before uvicorn listens to signals.
+
+    uvicorn hands a signal on to whoever held it before, once it has shut down: by then this changes nothing, and nobody dies of it.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
 def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
@@ -141,10 +151,6 @@ def _clear(path: Path) -> None:
             path.unlink(missing_ok=True)
             return
     raise DoorCannotStart(f"a door is open at {path} already; `lane down` closes it")
-
-
-def _already_ending(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: uvicorn has seen to it."""
 
 
 def stay(settings: Settings, environment: Mapping[str, str]) -> None:

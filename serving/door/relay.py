@@ -50,21 +50,24 @@ class Relay(Response):
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as tasks:
-            forwarding = tasks.create_task(self._forward(send))
             leaving = tasks.create_task(_client_gone(receive))
+            forwarding = tasks.create_task(self._forward(send, leaving))
+            self._door.under_way(forwarding)
             forwarding.add_done_callback(lambda _: leaving.cancel())
             leaving.add_done_callback(lambda _: forwarding.cancel())
 
-    async def _forward(self, send: Send) -> None:
+    async def _forward(self, send: Send, leaving: asyncio.Task[None]) -> None:
         """Send, relay, record. Catches every exception of the sender's, because the ledger must hold how each send ended."""
         seen = _Seen()
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._relay(send, seen)
             last: RouterError | Stop = seen.stop or LaneMisbehaved(self._intent.lane, "the answer has no end")
         except asyncio.CancelledError:
             # Handed over, not awaited: this task is being torn down, the ledger's thread is not.
-            self._door.write(self._door.ledger.record, seen.outcome(self._entry, "cancelled", "the client went away"))
+            gone = leaving.done() and not leaving.cancelled()
+            why = "the client went away" if gone else "the door was closed"
+            self._door.write(self._door.ledger.record, seen.outcome(self._entry, "cancelled", why))
             raise
         except RouterError as error:
             last = error

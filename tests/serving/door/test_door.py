@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
@@ -28,9 +30,10 @@ from router.lane import Departed, LaneEvent, ReasoningDelta, Refusal, Stop, Text
 from router.render import render_openai_chat
 from serving.door.ledger import Intent, Outcome, Refused
 from serving.door.provider import Providers
+from serving.door.wire import LANE_HEADER, PERMIT_HEADER, decode_line
 from serving.hosted import HostedLane, door_client, door_status
 from tests.providers.openai_chat import MODEL_VERSION, Behaviour, StandIn
-from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, hosted_of, open_door, wait_for
+from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, a_token, hosted_of, open_door, wait_for
 
 Stream = AsyncGenerator[tuple[LaneEvent, ...], None]
 
@@ -397,6 +400,56 @@ def test_a_client_that_goes_away_before_the_first_token_is_noticed_too(tmp_path:
 
         assert wait_for(lambda: provider.hung_up or None, 3.0) == 1
         assert outcome_of_last(door).ended == "cancelled"
+
+
+def test_a_door_that_closes_in_the_middle_says_so_in_its_ledger(tmp_path: Path, provider: StandIn) -> None:
+    provider.behaviour = Behaviour(stall_after=2)
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            door.ask(a_call())
+        except RouterError as error:
+            failed.append(error)
+
+    with open_door(tmp_path, provider) as door:
+        asking = threading.Thread(target=ask)
+        asking.start()
+        wait_for(lambda: provider.received or None)
+    asking.join(10)
+
+    [error] = failed
+    assert isinstance(error, LaneMisbehaved)
+    outcome = outcome_of_last(door)
+    assert (outcome.ended, outcome.because) == ("cancelled", "the door was closed")
+    assert wait_for(lambda: provider.hung_up or None) == 1
+
+
+def test_a_permit_works_once_and_no_header_turns_it_elsewhere(door: OpenDoor, provider: StandIn) -> None:
+    body = render_openai_chat(a_call(), hosted_of(door.lane))
+    headers = {
+        PERMIT_HEADER: a_token(hashlib.sha256(body).hexdigest()),
+        LANE_HEADER: "premium",
+        "Host": "127.0.0.1:1",
+        "X-Forwarded-Host": "127.0.0.1:1",
+        "X-Base-Url": "http://127.0.0.1:1/v1",
+        "Authorization": "Bearer sk-of-the-caller",
+    }
+
+    async def twice() -> list[httpx2.Response]:
+        async with door_client(door.socket) as client:
+            return [await client.post("/send?base_url=http://127.0.0.1:1", content=body, headers=headers) for _ in "12"]
+
+    first, second = asyncio.run(twice())
+
+    assert b'"stop"' in first.content
+    assert second.status_code == 403
+    with pytest.raises(DoorRefused, match="used before"):
+        decode_line(second.content, "premium")
+    [received] = provider.received
+    assert received.headers["authorization"] == f"Bearer {provider.key}"
+    assert received.headers["host"] == f"127.0.0.1:{provider.port}"
+    assert [entry.event.kind for entry in door.entries()] == ["intent", "outcome", "refused"]
 
 
 def test_a_disk_that_is_full_sends_nothing(door: OpenDoor, provider: StandIn) -> None:
