@@ -1,7 +1,7 @@
 """What is this request about? Static embeddings, one hidden layer, and heads read off it: intent, regulated fields, difficulty.
 
-Weights are whole numbers with a scale; a text's pieces are summed in integers and the rest is done in double precision, so that equal texts
-give equal topics. `benchmarks/train.py` writes the folder; its `card.json` says from what data, with which scores and limits.
+Weights are whole numbers with a scale; a text's pieces are summed in integers and the rest is done in a fixed order, so that equal texts give
+equal topics. `benchmarks/train.py` writes the folder; its `card.json` says from what data, with which scores and limits.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.classify.features import Vocabulary, pairs, window, words_of
-from router.classify.wording import asks_for_change, family, looks_batch, regulated_words
+from router.classify.commands import Speech, speech
+from router.classify.wording import family, looks_batch, regulated_words
 from router.contract import Mode, Topic
 
 DEFAULT_HEADS: Final = Path(__file__).parent / "heads"
@@ -25,7 +26,7 @@ _CERTAIN_REGULATED: Final = 0.5
 _CERTAIN_CHANGE: Final = 0.5
 _FILES: Final = ("card.json", "vocabulary.txt", "weights.npz")
 
-Numbers = NDArray[np.float64]
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class IntentFacts:
     domain: str
     state_changing: bool
     regulated: tuple[str, ...]
+
+
+_UNKNOWN: Final = IntentFacts("general", state_changing=False, regulated=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class Heads:
             name: IntentFacts(row["domain"], row["state_changing"], tuple(row["regulated"]))
             for name, row in card["intents"].items()
         }
+        # One product for all heads: intents, out of scope, regulated fields, difficulty.
+        for part in ("weight", "bias"):
+            heads = [arrays.pop(f"{name}_{part}") for name in ("intent", "regulated", "difficulty")]
+            arrays[f"output_{part}"] = np.concatenate(heads, axis=-1)
+        arrays["changing"] = np.array([row.state_changing for row in facts.values()])
         pieces, buckets = arrays.pop("pieces"), arrays.pop("pairs")
         return cls(
             version=_version(folder),
@@ -83,7 +92,7 @@ class Heads:
             temperature=float(card["temperature"]),
             threshold=float(card["threshold"]),
             vocabulary=Vocabulary({word: row for row, word in enumerate(words) if word}),
-            arrays={name: array.astype(np.float64) for name, array in arrays.items()},
+            arrays={name: array.astype(np.float32) for name, array in arrays.items()},
             pieces=pieces,
             pairs=buckets,
         )
@@ -95,16 +104,16 @@ class Heads:
         reading = self.read(words)
         best = int(reading.intents[:-1].argmax())
         known = bool(reading.intents[-1] < reading.intents[best] >= self.threshold)
-        name = self.intents[best] if known else family(read, words)
-        facts = self.facts[name] if known else IntentFacts("general", name == "action", ())
-        asked = asks_for_change(read)
+        said = speech(read)
+        name = self.intents[best] if known else family(read, words, command=said == "command")
+        facts = self.facts[name] if known else _UNKNOWN
         return Topic(
             intent=name,
             confidence=round(float(reading.intents[best] if known else 1 - reading.intents[:-1].max()), 4),
             domain=facts.domain,
             mode=mode or ("batch" if looks_batch(text) else "chat"),
             out_of_scope=not known,
-            state_changing=facts.state_changing if asked is None else asked,
+            state_changing=self._changes(reading, facts, said),
             regulated=self._regulated(reading, facts, words),
             difficulty=round(reading.difficulty, 4),
         )
@@ -113,13 +122,11 @@ class Heads:
         """Return the heads' outputs for a text's words. The last intent is out of scope."""
         hidden = self.hidden(words)
         arrays = self.arrays
-        logits = (hidden @ arrays["intent_weight"] + arrays["intent_bias"]) / self.temperature
+        outputs = _times(hidden, arrays["output_weight"]) + arrays["output_bias"]
+        logits = outputs[: len(self.facts) + 1] / np.float32(self.temperature)
         shares = np.exp(logits - logits.max())
-        return Reading(
-            intents=shares / shares.sum(),
-            regulated=_logistic(hidden @ arrays["regulated_weight"] + arrays["regulated_bias"]),
-            difficulty=float(_logistic(hidden @ arrays["difficulty_weight"] + arrays["difficulty_bias"])[0]),
-        )
+        others = 1 / (1 + np.exp(-np.clip(outputs[len(self.facts) + 1 :], -30, 30)))
+        return Reading(intents=shares / shares.sum(), regulated=others[:-1], difficulty=float(others[-1]))
 
     def hidden(self, words: list[bytes]) -> Numbers:
         """Return the hidden layer: mean of the pieces' vectors plus mean of the pairs', through one rectified layer."""
@@ -128,8 +135,19 @@ class Heads:
         mean = _mean(self.pieces, rows) * arrays["piece_scale"]
         if len(rows) > 1:
             mean = mean + _mean(self.pairs, pairs(rows)) * arrays["pair_scale"]
-        layer: Numbers = np.maximum(mean @ arrays["hidden_weight"] + arrays["hidden_bias"], 0.0)
+        layer: Numbers = np.maximum(_times(mean, arrays["hidden_weight"]) + arrays["hidden_bias"], np.float32(0))
         return layer
+
+    def _changes(self, reading: Reading, facts: IntentFacts, said: Speech) -> bool:
+        """Whether a change is asked for: a command says so and a how-to question denies it; else the intent, or what the likely intents share."""
+        match said:
+            case "command":
+                return True
+            case "how_to":
+                return False
+            case "question" | "other":
+                share = float((reading.intents[:-1] * self.arrays["changing"]).sum())
+                return facts.state_changing or share >= _CERTAIN_CHANGE
 
     def _regulated(self, reading: Reading, facts: IntentFacts, words: list[bytes]) -> tuple[str, ...]:
         """Return the regulated fields: the intent's own, those the head is sure of, those the words name."""
@@ -141,14 +159,16 @@ class Heads:
 
 def _mean(table: NDArray[np.int8], rows: NDArray[np.int64]) -> Numbers:
     if not len(rows):
-        return np.zeros(table.shape[1])
-    # Summed in integers: exact, in whatever order.
-    return table[rows].sum(axis=0, dtype=np.int64) / len(rows)
+        return np.zeros(table.shape[1], np.float32)
+    # Whole numbers far below 2^24: exact in single precision, in whatever order.
+    total: Numbers = np.einsum("ij->j", table.take(rows, axis=0).astype(np.float32))
+    return total / np.float32(len(rows))
 
 
-def _logistic(values: Numbers) -> Numbers:
-    clipped: Numbers = 1.0 / (1.0 + np.exp(-np.clip(values, -30, 30)))
-    return clipped
+def _times(row: Numbers, weights: Numbers) -> Numbers:
+    """Multiply without BLAS: its threads cost milliseconds on a busy machine, and its order of adding differs between machines."""
+    product: Numbers = np.einsum("i,ij->j", row, weights)
+    return product
 
 
 def _version(folder: Path) -> str:
