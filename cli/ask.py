@@ -12,6 +12,7 @@ import typer
 from router.contract import Evidence
 from router.explain import explain_line
 from serving.settings import read_settings
+from serving.status import as_running
 
 if TYPE_CHECKING:
     from cli.client import Answer, Cluster
@@ -37,7 +38,7 @@ def ask(
     from cli.client import Cluster
     from cli.show import printable_lines
 
-    with Cluster(read_settings(), key) as cluster:
+    with Cluster(as_running(read_settings()), key) as cluster:
         if json:
             answer = cluster.ask(text, model, session)
             print(_as_json(answer, cluster.evidence(answer.trace_id)))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.settings import Settings, read_settings
-from serving.status import read_status, supervisor_of
+from serving.status import as_running, read_status, supervisor_of
 from serving.supervisor import CannotStart, Supervision, is_ready, stop
 
 _READY_SECONDS = 900.0
@@ -114,7 +114,7 @@ def down(json: Json = False) -> None:
 
 def status(json: Json = False) -> None:
     """Show what runs here: phase, deployments and their replicas. Exit 1 when it is not ready."""
-    settings = read_settings()
+    settings = as_running(read_settings())
     running, seen = supervisor_of(settings), read_status(settings)
     ready = running is not None and is_ready(settings)
     if json:

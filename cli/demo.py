@@ -28,7 +28,7 @@ def show_demo(settings: Settings) -> None:
     with httpx2.Client(headers={"authorization": f"Bearer {key}"}, timeout=180.0, trust_env=False) as client:
         for title, text in _ASKS:
             console.print(_one(client, base, title, text))
-    console.print(_how_to_go_on(base, settings, key_name))
+    print(_how_to_go_on(base, settings, key_name), flush=True)
 
 
 def _one(client: httpx2.Client, base: str, title: str, text: str) -> Panel:
@@ -64,18 +64,17 @@ def _answer(body: dict[str, object]) -> str:
 
 
 def _how_to_go_on(base: str, settings: Settings, key_name: str) -> str:
-    read_key = f"$(python3 -c \"import json; print(json.load(open('{settings.keys_file}'))['{key_name}'])\")"
+    read_key = f"$(.venv/bin/python -c \"import json; print(json.load(open('{settings.keys_file}'))['{key_name}'])\")"
     return f"""
 It keeps serving. From another terminal:
 
-  export OPENAI_BASE_URL={base}
-  export OPENAI_API_KEY={read_key}
+  KEY={read_key}
 
-  curl $OPENAI_BASE_URL/chat/completions -H "Authorization: Bearer $OPENAI_API_KEY" \\
-    -H "Content-Type: application/json" -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+  curl {base}/chat/completions -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \\
+    -d '{{"model": "auto", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
-  .venv/bin/python -c "import openai; print(openai.OpenAI().chat.completions.create(
-    model='auto', messages=[{{'role': 'user', 'content': 'Hello'}}]).choices[0].message.content)"
+  .venv/bin/python -c "import openai, sys; print(openai.OpenAI(base_url='{base}', api_key=sys.argv[1]).chat.completions.create(
+    model='auto', messages=[{{'role': 'user', 'content': 'Hello'}}]).choices[0].message.content)" $KEY
 
   .venv/bin/lane ask "Hello"        .venv/bin/lane explain TRACE
 

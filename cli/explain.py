@@ -12,6 +12,7 @@ from router.errors import BadRequest, UnknownTrace
 from router.explain import explain as explain_record
 from router.explain import explain_line
 from serving.settings import Settings, read_settings
+from serving.status import as_running
 
 
 def explain(
@@ -30,7 +31,7 @@ def explain(
     trace_id = trace.strip().lower()
     if not re.fullmatch("[0-9a-f]{32}", trace_id):
         raise BadRequest("TRACE: a trace ID has 32 hex digits", "TRACE")
-    record = _read(read_settings(), trace_id, key)
+    record = _read(as_running(read_settings()), trace_id, key)
     if json:
         body = {
             "trace_id": trace_id,

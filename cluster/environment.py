@@ -27,6 +27,10 @@ UNLESS_SET: Final[Mapping[str, str]] = MappingProxyType(
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Ray lowers the priority of its workers (nice 15); here they are the service itself.
         "RAY_worker_niceness": "0",
+        # Seconds that an ingress replica waits before it stops, so that balancers elsewhere notice; HAProxy here knows at once.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        # Ray gives up on its own start after 30 s; a box that is busy needs longer.
+        "RAY_raylet_start_wait_time_s": "60",
         # GiB, for models whose engine settings name none. Left to itself, the CPU engine takes a share of all memory.
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "TOKENIZERS_PARALLELISM": "false",

@@ -7,6 +7,7 @@ progress to `progress.json` in the home folder; its own end means the end of eve
 import argparse
 import hashlib
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -22,9 +23,10 @@ from ray.serve.config import HTTPOptions
 
 from router.bundle import load_bundle
 from serving.app import application
-from serving.processes import descendants, die_with_parent, reap
+from serving.processes import Brood, die_with_parent
 from serving.settings import Settings
 from serving.status import Status, write_status
+from serving.supervisor import TRY_AGAIN
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ def run(settings: Settings) -> None:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
+    brood = Brood()
     folder = ray_folder(settings)
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -56,16 +59,17 @@ def run(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         while not stop.wait(_STATUS_SECONDS):
+            brood.look()
             write_status(settings, _status("running"))
     finally:
         write_status(settings, Status(phase="stopping"))
-        below = descendants()
+        brood.look()
         try:
             if ray.is_initialized():
                 serve.shutdown()
                 ray.shutdown()
         finally:
-            killed = reap(below, _GRACE_SECONDS)
+            killed = brood.clear(_GRACE_SECONDS)
             if killed:
                 log.warning("killed what did not end by itself: %s", killed)
             shutil.rmtree(folder, ignore_errors=True)
@@ -75,20 +79,35 @@ def _start(settings: Settings, folder: Path) -> None:
     bundle = load_bundle(settings.bundle)
     write_status(settings, Status(phase="starting Ray"))
     folder.mkdir(mode=0o700, parents=True)
-    ray.init(
-        address="local",
-        num_cpus=_LOGICAL_CPUS,
-        include_dashboard=False,
-        object_store_memory=_OBJECT_STORE_BYTES,
-        log_to_driver=False,
-        _temp_dir=str(folder),
-    )
+    # vLLM's sockets and scratch files outlive an engine that was killed; here they go with the folder.
+    os.environ["VLLM_RPC_BASE_PATH"] = os.environ["TMPDIR"] = str(folder)
+    _start_ray(folder)
     serve.start(
         proxy_location="HeadOnly",
         http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
     )
     write_status(settings, Status(phase=f"starting {len(bundle.models)} model(s)"))
     serve.run(application(settings, bundle), name=APP, route_prefix="/")
+
+
+def _start_ray(folder: Path) -> None:
+    """Start a cluster of this one box, on loopback. Ends the process with `TRY_AGAIN` when Ray itself does not come up.
+
+    Seen on a busy machine: the raylet waits 15 s for its agent, then aborts.
+    """
+    try:
+        ray.init(
+            address="local",
+            num_cpus=_LOGICAL_CPUS,
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(folder),
+        )
+    except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception here
+        log.warning("Ray did not start: %s", error)
+        sys.exit(TRY_AGAIN)
 
 
 def _status(phase: str) -> Status:

@@ -17,8 +17,8 @@ from typing import Final, Literal
 
 from router.bundle import Bundle
 from router.contract import Accepted, AttemptEnded, Decided, Decision, EvidenceEvent, Finished, RouteRequest, Skipped
-from router.decide import decide
-from router.errors import BadRequest, LaneOverloaded, PolicyDenied, RouterError, StateUnavailable, outcome_of
+from router.decide import decide, refusal_of
+from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
 from router.execute import Batch, Climbed, Run, execute
 from router.labels import at_most
 from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
@@ -165,7 +165,8 @@ class Gateway:
             says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
             yield (says, Usage(0, 0), Stop("stop"))
             return
-        _refuse_if_closed(decision)
+        if (refusal := refusal_of(decision)) is not None:
+            raise refusal
         self._note_skipped(decision, trace)
         async with aclosing(execute(decision, self._run(request, trace))) as steps:
             async for step in steps:
@@ -256,14 +257,3 @@ def _hash_into(trace: Trace, batch: Batch) -> None:
                 trace.answer.update(event.arguments.encode())
             case _:
                 pass
-
-
-def _refuse_if_closed(decision: Decision) -> None:
-    """Raise what a plan without any rung means: denied by policy, or nothing there to answer now."""
-    if decision.ladder:
-        return
-    policies = tuple(dict.fromkeys(policy for rung in decision.closed for policy in rung.policies))
-    reasons = "; ".join(dict.fromkeys(f"{rung.lane}: {rung.because}" for rung in decision.closed))
-    if policies:
-        raise PolicyDenied(f"no lane may answer this request ({reasons})", policies)
-    raise LaneOverloaded(decision.closed[0].lane if decision.closed else "none", f"no lane is open ({reasons})", 5.0)

@@ -71,6 +71,14 @@ def supervisor_of(settings: Settings) -> Supervisor | None:
     return written if alive else None
 
 
+def as_running(settings: Settings) -> Settings:
+    """Return the settings with the address and bundle that the running system was started with, where one runs."""
+    running = supervisor_of(settings)
+    if running is None:
+        return settings
+    return settings.model_copy(update={"host": running.host, "port": running.port, "bundle": Path(running.bundle)})
+
+
 def _replace(path: Path, value: Frozen) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(value.model_dump_json())

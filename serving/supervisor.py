@@ -20,7 +20,7 @@ import httpx2
 from cluster.environment import ray_environment
 from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
-from serving.processes import descendants, reap
+from serving.processes import Brood
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 from serving.status import claim, read_status, release, supervisor_of
@@ -29,8 +29,11 @@ log = logging.getLogger(__name__)
 
 Say = Callable[[str], None]
 _STOP_SECONDS = 60.0
+TRY_AGAIN = 75
+"""Exit status (sysexits' EX_TEMPFAIL) with which the cluster process asks to be started again."""
 _REAP_SECONDS = 5.0
 _POLL_SECONDS = 0.2
+_WATCH_SECONDS = 1.0
 
 
 class CannotStart(RouterError):
@@ -49,6 +52,8 @@ class Supervision:
         self._stop = threading.Event()
         self._door: subprocess.Popen[bytes] | None = None
         self._cluster: subprocess.Popen[bytes] | None = None
+        self._brood = Brood()
+        self._starts_left = 2
 
     def run(self, when_ready: Callable[[], None], ready_seconds: float) -> None:
         """Start everything, call `when_ready`, stay until a signal. Raises `CannotStart`; leaves nothing behind either way."""
@@ -61,7 +66,7 @@ class Supervision:
                 self._say("starting the door")
                 self._door = self._start_door()
             self._cluster = self._start_cluster(bundle)
-            if self._wait_until_ready(ready_seconds):
+            if self._wait_until_ready(bundle, ready_seconds):
                 when_ready()
                 self._watch()
         finally:
@@ -124,15 +129,13 @@ class Supervision:
                 command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=file, stderr=file, process_group=0
             )
 
-    def _wait_until_ready(self, seconds: float) -> bool:
+    def _wait_until_ready(self, bundle: Bundle, seconds: float) -> bool:
         """Wait for `/readyz`; False when told to stop meanwhile. Raises `CannotStart`."""
         deadline, said = time.monotonic() + seconds, ""
         while time.monotonic() < deadline:
             if self._stop.wait(_POLL_SECONDS):
                 return False
-            assert self._cluster is not None
-            if self._cluster.poll() is not None:
-                raise CannotStart(f"the cluster process ended; the reason is in {self._settings.logs / 'cluster.log'}")
+            self._cluster = self._alive_or_again(self._cluster, bundle)
             status = read_status(self._settings)
             if status is not None and status.phase != said:
                 said = status.phase
@@ -143,18 +146,29 @@ class Supervision:
 
     def _watch(self) -> None:
         """Stay until told to stop. The door is started again when it dies; the cluster's death ends the run."""
-        while not self._stop.wait(_POLL_SECONDS):
+        while not self._stop.wait(_WATCH_SECONDS):
+            self._brood.look()
             if self._door is not None and self._door.poll() is not None:
                 log.warning("the door ended with %s; starting it again", self._door.returncode)
                 self._stop.wait(1.0)
                 self._door = self._start_door()
-            assert self._cluster is not None
-            if self._cluster.poll() is not None:
-                raise CannotStart(f"the cluster process ended; the reason is in {self._settings.logs / 'cluster.log'}")
+            self._cluster = self._alive_or_again(self._cluster, None)
+
+    def _alive_or_again(
+        self, cluster: subprocess.Popen[bytes] | None, bundle: Bundle | None
+    ) -> subprocess.Popen[bytes] | None:
+        """Return the cluster process, started again (with `bundle` given) where Ray did not come up. Raises `CannotStart`."""
+        if cluster is None or cluster.poll() is None:
+            return cluster
+        if bundle is not None and cluster.returncode == TRY_AGAIN and self._starts_left > 0:
+            self._starts_left -= 1
+            self._say("Ray did not come up; starting it again")
+            return self._start_cluster(bundle)
+        raise CannotStart(f"the cluster process ended; the reason is in {self._settings.logs / 'cluster.log'}")
 
     def _end(self) -> None:
         """End the children in order: first what asks, then the door; then whatever is still there, by ID."""
-        below = descendants()
+        self._brood.look()
         for child in (self._cluster, self._door):
             if child is None or child.poll() is not None:
                 continue
@@ -163,7 +177,7 @@ class Supervision:
                 child.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 log.warning("process %s did not end within %s s", child.pid, _STOP_SECONDS)
-        reap(below, _REAP_SECONDS)
+        self._brood.clear(_REAP_SECONDS)
         self._settings.door_socket.unlink(missing_ok=True)
         release(self._settings)
 
