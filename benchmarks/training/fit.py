@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.training.corpus import Example
 from router.classify.features import BIGRAM_BUCKETS, Vocabulary, pairs, window, words_of
 
-HIDDEN = 512
+HIDDEN = 256
 EPOCHS = 8
 BATCH = 128
 RATE = 0.003

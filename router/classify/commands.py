@@ -17,7 +17,7 @@ _LEXICONS: Final = Path(__file__).parent / "lexicons"
 _SENTENCE: Final = re.compile(r"[.!?;:]+(?=\s|$)|\n")
 _JOINS: Final = frozenset({"and", "then", "but"})
 _GOES_ON: Final = frozenset({"then", "afterwards", "also", "next", "finally", "after", "and"})
-_FRINGE: Final = ",'\"()[]*->#`_"
+_TO_SPACES: Final = str.maketrans(dict.fromkeys(',"()[]{}*>#`_|<', " "))
 _OBJECT_WORDS: Final = 6
 _AMOUNT: Final = re.compile(r"[$\u20ac\u00a3]\d")
 
@@ -56,6 +56,12 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
+@cache
+def _verbs() -> frozenset[str]:
+    """Return the words without one of which nothing is commanded."""
+    return _words("changes") | _words("done") | _lexicon("changes_alone").phrases.keys()
+
+
 def speech(text: str) -> Speech:
     """Name what a (short) text does. One command makes the whole a command; else how-to before question before other.
 
@@ -76,8 +82,8 @@ def speech(text: str) -> Speech:
 
 
 def _sentences(text: str) -> Iterator[list[str]]:
-    for sentence in _SENTENCE.split(text.lower().replace("\u2019", "'")):
-        words = [bare for word in sentence.split() if (bare := word.strip(_FRINGE))]
+    for sentence in _SENTENCE.split(text.lower().replace("\u2019", "'").translate(_TO_SPACES)):
+        words = sentence.lstrip(" -'").split()
         if words:
             yield words
 
@@ -89,6 +95,8 @@ def _sentence(words: list[str]) -> Speech:
             return "how_to"
         if _lexicon("asking").at(words, start):
             return "question"
+    if _verbs().isdisjoint(words):
+        return "other"
     if _wishes(words) or any(_commands(words, _after_courtesies(words, start)) for start in _clauses(words)):
         return "command"
     return "other"

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-HEAD_CHARACTERS: Final = 700
-TAIL_CHARACTERS: Final = 300
+HEAD_CHARACTERS: Final = 500
+TAIL_CHARACTERS: Final = 250
 """What a person wants mostly stands at a prompt's start or at its end; what lies between is material."""
 
 BIGRAM_BUCKETS: Final = 8192

@@ -92,7 +92,7 @@ class Heads:
             temperature=float(card["temperature"]),
             threshold=float(card["threshold"]),
             vocabulary=Vocabulary({word: row for row, word in enumerate(words) if word}),
-            arrays={name: array.astype(np.float32) for name, array in arrays.items()},
+            arrays={name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()},
             pieces=pieces,
             pairs=buckets,
         )
