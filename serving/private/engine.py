@@ -16,6 +16,7 @@ import torch
 from pydantic import ValidationError
 from starlette.datastructures import State
 from vllm import AsyncEngineArgs
+from vllm.config import StructuredOutputsConfig
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.cli_args import FrontendArgs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
@@ -187,6 +188,9 @@ def engine_arguments(spec: ModelSpec, folder: Path) -> AsyncEngineArgs:
         tensor_parallel_size=engine.tensor_parallel_size,
         pipeline_parallel_size=engine.pipeline_parallel_size,
         reasoning_parser=engine.reasoning_parser or "",
+        # llguidance: published as accepting no invalid output on 11,306 schemas (xgrammar: 1,368), grammars made in milliseconds.
+        # Compact JSON: between fields a small model was seen to write blanks until its tokens were used up.
+        structured_outputs_config=StructuredOutputsConfig(backend="guidance", disable_any_whitespace=True),
         trust_remote_code=False,
         enable_log_requests=False,
         **{name: value for name, value in chosen.items() if value is not None},

@@ -50,21 +50,20 @@ class RunningSystem:
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningSystem]:
     """Start everything as a user would; end it, and see that nothing is left."""
-    before = _shared_memory()
     with tempfile.TemporaryDirectory(prefix="lane-e2e-") as folder:
         environment = dict(os.environ) | {"LANE_HOME": f"{folder}/home", "LANE_PORT": str(_free_port())}
-        environment |= _haproxy_of_its_own(Path(folder))
         settings = read_settings(port=int(environment["LANE_PORT"])).model_copy(update={"home": Path(folder) / "home"})
         try:
             _lane(environment, "up")
             yield RunningSystem(settings, environment)
         finally:
             below = _processes_of(settings)
+            shared = {path for process in below for path in _shared_memory_of(process.pid)}
             _lane(environment, "down")
             left = [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
             assert not left, f"processes were left behind: {left}"
             assert not list(Path(folder).glob("**/session_*")), "Ray's folder was left behind"
-            assert _shared_memory() <= before, "shared memory was left behind"
+            assert not [path for path in shared if path.exists()], "shared memory was left behind"
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((settings.host, settings.port))
@@ -135,11 +134,11 @@ def private(system: RunningSystem) -> Iterator[PrivateLaneUnderTest]:
         import ray
         from ray import serve
 
-        from serving.cluster_process import APP, ray_folder
+        from serving.cluster_process import APP
         from serving.private.deployment import deployment_name
         from serving.private.lane import PrivateLane
 
-        folder = ray_folder(system.settings)
+        folder = system.settings.ray_folder
         port = next((folder / "session_latest").glob("gcs_server_port_*")).read_text()
         ray.init(address=f"127.0.0.1:{port}", _temp_dir=str(folder), log_to_driver=False)
     loop = asyncio.new_event_loop()
@@ -175,25 +174,16 @@ def _processes_of(settings: Settings) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def _shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").iterdir()}
+def _shared_memory_of(pid: int) -> set[Path]:
+    """Files of shared memory that a process has mapped; others on this machine have theirs."""
+    try:
+        mapped = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return set()
+    return {Path(line.split(maxsplit=5)[5]) for line in mapped.splitlines() if " /dev/shm/" in line}
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _haproxy_of_its_own(folder: Path) -> dict[str, str]:
-    """Serve's HAProxy has fixed paths and ports: a system of the developer's own may be running beside this one."""
-    return {
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/haproxy/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{folder}/haproxy",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/haproxy/server-state",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/haproxy/metrics.sock",
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
-        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(_free_port()),
-    }
