@@ -5,13 +5,11 @@ progress to `progress.json` in the home folder; its own end means the end of eve
 """
 
 import argparse
-import hashlib
 import logging
 import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
@@ -38,12 +36,6 @@ _LOGICAL_CPUS = 16
 """Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
 
 
-def ray_folder(settings: Settings) -> Path:
-    """Ray's temporary folder: short, because Unix sockets' paths are limited to 107 characters, and one per home."""
-    digest = hashlib.sha256(str(settings.home).encode()).hexdigest()[:8]
-    return Path(tempfile.gettempdir()) / f"lane-{digest}"
-
-
 def run(settings: Settings) -> None:
     """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends."""
     stop = threading.Event()
@@ -52,7 +44,7 @@ def run(settings: Settings) -> None:
         stop.set()
 
     brood = Brood()
-    folder = ray_folder(settings)
+    folder = settings.ray_folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _start(settings, folder)

@@ -1,6 +1,8 @@
 """Where things are on this machine. The one place that reads the environment for the serving side; handed down frozen."""
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 from router.contract import Frozen
@@ -62,6 +64,12 @@ class Settings(Frozen):
     def keys_file(self) -> Path:
         """API keys minted on this box: JSON, `org/key id` to key (0600)."""
         return self.home / "keys.json"
+
+    @property
+    def ray_folder(self) -> Path:
+        """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
+        digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]
+        return Path(tempfile.gettempdir()) / f"lane-{digest}"
 
     @property
     def logs(self) -> Path:

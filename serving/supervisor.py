@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import FrameType
 
 import httpx2
@@ -102,6 +103,7 @@ class Supervision:
     def _start_cluster(self, bundle: Bundle) -> subprocess.Popen[bytes]:
         hosted = [lane.hosted for lane in bundle.lanes.values() if lane.hosted is not None]
         environment = ray_environment(self._environment, provider_keys=[one.api_key_env for one in hosted])
+        environment |= _haproxy_of_its_own(self._settings.ray_folder)
         environment["RAY_AUTH_TOKEN_PATH"] = str(self._settings.ray_token_file)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_folder())
         return self._child("serving.cluster_process", environment, "cluster.log")
@@ -180,6 +182,27 @@ class Supervision:
         self._brood.clear(_REAP_SECONDS)
         self._settings.door_socket.unlink(missing_ok=True)
         release(self._settings)
+
+
+def _haproxy_of_its_own(folder: Path) -> dict[str, str]:
+    """Paths and ports for Serve's HAProxy. Its defaults are fixed, and a second system on this box would collide with them."""
+    own = folder / "haproxy"
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{own}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{own}/admin.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{own}",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{own}/server-state",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{own}/metrics.sock",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(_free_port()),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(_free_port()),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def is_ready(settings: Settings) -> bool:
