@@ -230,7 +230,8 @@ async def _within_time(call: LaneCall, run: Run) -> AsyncGenerator[Batch, None]:
                 because = f"no {what} within {wait:g} s" if wait < left else "the request's time is up"
                 raise LaneTimeout(call.lane, because) from error
             yield batch
-            wait, what = gap, "next token"
+            if not all(isinstance(event, Departed) for event in batch):
+                wait, what = gap, "next token"
 
 
 class _Attempt:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import jsonschema_rs
 import orjson
@@ -33,8 +34,8 @@ def validate_answer(text: str, schema: str) -> Validity:
             Validity(valid=True) if isinstance(answer, dict) else Validity(valid=False, errors=("not a JSON object",))
         )
     found = []
-    for error in _validator(schema).iter_errors(answer):
-        found.append(f"at /{'/'.join(str(step) for step in error.instance_path)}: {error.kind.name}")
+    for breach in _validator(schema).iter_errors(answer):
+        found.append(f"at /{'/'.join(str(step) for step in breach.instance_path)}: {breach.kind.name}")
         if len(found) == _MOST_ERRORS:
             break
     return Validity(valid=not found, errors=tuple(found))
@@ -55,6 +56,6 @@ def _validator(schema: str) -> jsonschema_rs.Validator:
         raise SchemaRefused(f"response_format: not a usable JSON Schema: {reason}", "response_format") from error
 
 
-def _refuse_to_fetch(uri: str) -> object:
+def _refuse_to_fetch(uri: str) -> Any:
     """A `$ref` to an address would make this process call out to wherever the caller says."""
     raise ValueError(f"the schema refers to {uri!r}: references outside the schema are refused")

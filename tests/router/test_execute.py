@@ -310,3 +310,23 @@ def test_a_caller_who_goes_away_closes_the_lane_and_is_recorded() -> None:
 
     assert bench.lanes["near"].closed == 1
     assert [end.ended for end in bench.kept(AttemptEnded)] == ["cancelled"]
+
+
+def test_word_that_bytes_left_is_not_a_first_token() -> None:
+    class Departs(ScriptedLane):
+        async def stream(self, call: LaneCall) -> Any:
+            yield (Departed("p", "0" * 64, 12, "n1", "7"),)
+            await asyncio.sleep(0.2)
+            yield from_hello[0]
+            yield from_hello[1]
+
+    from_hello = HELLO
+    plan = decision(("far", ("start",)))
+    bench = Bench(plan, far=HELLO)
+    lane = LANES["far"].model_copy(update={"timeouts": Timeouts(first_token_seconds=5, gap_seconds=0.05)})
+    bench.run.bundle.lanes["far"] = lane
+    bench.run.lanes["far"] = Departs(lambda _: [])  # type: ignore[index]
+
+    bench.play()
+
+    assert bench.text == "Hello"
