@@ -4,13 +4,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from router.lane import Lane
 from serving.api.auth import read_keys
@@ -30,6 +32,9 @@ _INGRESS_ONGOING: Final = 2048
 _KEEPER_ONGOING: Final = 1024
 _LIGHT_CPUS: Final = 0.1
 """Ray CPUs of the ingress and the keeper: reservations, not limits."""
+
+
+Deploy = Callable[[ModelSpec, Path], serve.Application]
 
 
 class MonotonicClock:
@@ -92,10 +97,13 @@ class Ingress:
         return missing
 
 
-def application(settings: Settings, bundle: Bundle, ingress_replicas: int | None = None) -> serve.Application:
+def application(
+    settings: Settings, bundle: Bundle, ingress_replicas: int | None = None, deploy: Deploy = private_application
+) -> serve.Application:
     """Return the Serve application of a bundle: what `serve.run` deploys.
 
     `ingress_replicas`: by default one for every four cores, so that on a small box the engine keeps its cores.
+    `deploy` makes a model's deployment; only the overhead benchmark gives another, and no bundle can.
     """
     replicas = ingress_replicas or max(1, (os.cpu_count() or 1) // 4)
     keeper = serve.deployment(
@@ -105,9 +113,7 @@ def application(settings: Settings, bundle: Bundle, ingress_replicas: int | None
         max_ongoing_requests=_KEEPER_ONGOING,
         ray_actor_options={"num_cpus": _LIGHT_CPUS},
     ).bind(settings)
-    models: dict[str, Any] = {
-        spec.name: private_application(spec, settings.models / spec.folder) for spec in bundle.models.values()
-    }
+    models: dict[str, Any] = {spec.name: deploy(spec, settings.models / spec.folder) for spec in bundle.models.values()}
     return serve.deployment(
         serve.ingress()(Ingress),
         name="ingress",

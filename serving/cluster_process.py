@@ -20,7 +20,8 @@ from ray import serve
 from ray.serve.config import HTTPOptions
 
 from router.bundle import load_bundle
-from serving.app import application
+from serving.app import Deploy, application
+from serving.private.deployment import private_application
 from serving.processes import Brood, die_with_parent
 from serving.settings import Settings
 from serving.status import Status, write_status
@@ -36,8 +37,8 @@ _LOGICAL_CPUS = 16
 """Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
 
 
-def run(settings: Settings) -> None:
-    """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends."""
+def run(settings: Settings, deploy: Deploy = private_application) -> None:
+    """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends. `deploy`: see `serving.app.application`."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -47,7 +48,7 @@ def run(settings: Settings) -> None:
     folder = settings.ray_folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        _start(settings, folder)
+        _start(settings, folder, deploy)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         while not stop.wait(_STATUS_SECONDS):
@@ -67,7 +68,7 @@ def run(settings: Settings) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(settings: Settings, folder: Path) -> None:
+def _start(settings: Settings, folder: Path, deploy: Deploy) -> None:
     bundle = load_bundle(settings.bundle)
     write_status(settings, Status(phase="starting Ray"))
     folder.mkdir(mode=0o700, parents=True)
@@ -79,7 +80,7 @@ def _start(settings: Settings, folder: Path) -> None:
         http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
     )
     write_status(settings, Status(phase=f"starting {len(bundle.models)} model(s)"))
-    serve.run(application(settings, bundle), name=APP, route_prefix="/")
+    serve.run(application(settings, bundle, deploy=deploy), name=APP, route_prefix="/")
 
 
 def _start_ray(folder: Path) -> None:

@@ -60,7 +60,7 @@ class PrivateEngine:
     @classmethod
     async def start(cls, spec: ModelSpec, folder: Path, stat_loggers: list[Any] | None = None) -> "PrivateEngine":
         """Load the weights, start the engine's process, and warm it up: the first constrained call was seen to take 18 s."""
-        _prepare_environment(spec)
+        prepare_environment(spec)
         arguments = engine_arguments(spec, folder)
         engine = AsyncLLM.from_engine_args(arguments, stat_loggers=stat_loggers)
         try:
@@ -207,7 +207,7 @@ def _dtype(asked: str, cpu: Mapping[str, object]) -> str:
     return "float32" if asked == "auto" and slow_bfloat16 else asked
 
 
-def _prepare_environment(spec: ModelSpec) -> None:
+def prepare_environment(spec: ModelSpec) -> None:
     """Set what vLLM's processes read from the environment alone, before the first of them starts."""
     if spec.engine.kv_cache_gib is not None:
         os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)  # It would silently win over the model's own setting.

@@ -1,0 +1,196 @@
+"""What do the router and Ray Serve cost? The same requests to bare vLLM and through this system, and both again without an engine.
+
+Ratios are against the bare server of the same run: a shared machine's absolute figures mean little.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from benchmarks.load import Load, Target, quantile, run_load
+from benchmarks.sides import bare_stub, bare_vllm, stub_system, whole_system
+from router.bundle import Bundle, load_bundle
+from router.contract import Message, RouteRequest, TextPart
+from router.decide import decide
+from router.state import State
+from serving.settings import Settings, read_settings
+
+TOKENS: Final = 32
+LANE: Final = "private"
+REQUESTS: Final = {1: 12, 16: 64, 64: 128}
+STUB_REQUESTS: Final = {1: 20, 16: 320, 64: 640}
+STUB_SECONDS_PER_TOKEN: Final = 0.02
+DECISIONS: Final = 2000
+PROMPT_CHARACTERS: Final = 2000
+_WARM_UP: Final = 8
+_TOPICS: Final = (
+    "the sea",
+    "a lighthouse",
+    "two friends",
+    "a long winter",
+    "an old clock",
+    "a mountain",
+    "a garden",
+    "rain",
+)
+_SENTENCES: Final = (
+    "Please compare the two delivery options for order {n} and say which one suits a small shop better.",
+    "The manual says that the valve opens at {n} degrees, but the table on page 4 gives another figure.",
+    "Our team moved the weekly meeting to room {n}, so the old invitation is no longer right.",
+    "Summarise the report in five points, name the open questions, and keep the tone friendly.",
+    "The customer wrote from jo.doe{n}@example.org that the parcel had not come by Friday.",
+)
+
+Side = Callable[[], AbstractContextManager[Target]]
+
+
+def prompts(count: int, label: str) -> list[str]:
+    """Return questions that draw long answers, none like another, so that no prefix cache helps one side."""
+    return [f"{label} {n}: tell a very long story about {_TOPICS[n % len(_TOPICS)]}." for n in range(count)]
+
+
+def decide_microseconds(bundle: Bundle, count: int) -> list[float]:
+    """Return how long each decision over a 2,000-character prompt took. No two prompts are equal."""
+    taken = []
+    for n in range(count):
+        sentences = (_SENTENCES[k % len(_SENTENCES)].format(n=n * 31 + k) for k in range(PROMPT_CHARACTERS // 80 + 5))
+        text = " ".join(sentences)[:PROMPT_CHARACTERS]
+        request = RouteRequest(messages=(Message(role="user", content=(TextPart(text=text),)),), org="local")
+        began = time.perf_counter_ns()
+        decide(request, bundle, State())
+        taken.append((time.perf_counter_ns() - began) / 1000)
+    return taken
+
+
+def measure(
+    name: str, side: Side, requests: dict[int, int], most_seconds: float, progress: Progress
+) -> dict[int, Load]:
+    """Start a side, warm it up, and put each level of concurrency on it."""
+    bar = progress.add_task(f"{name}: starting", total=sum(requests.values()))
+    loads = {}
+    with side() as target:
+        asyncio.run(run_load(target, prompts(_WARM_UP, "Warm-up"), _WARM_UP, TOKENS, most_seconds, lambda: None))
+        for concurrency, count in requests.items():
+            progress.update(bar, description=f"{name}: {concurrency} at once")
+            asked = prompts(count, f"Chapter {concurrency}")
+            advance = lambda: progress.advance(bar)  # noqa: E731
+            loads[concurrency] = asyncio.run(run_load(target, asked, concurrency, TOKENS, most_seconds, advance))
+        progress.update(bar, description=f"{name}: ending")
+    progress.update(bar, description=name)
+    return loads
+
+
+def compare(name: str, bare: dict[int, Load], ours: dict[int, Load]) -> list[dict[str, Any]]:
+    """Return one row a level: both sides' figures, what ours adds, and ours as a share of bare."""
+    rows = []
+    for concurrency, plain in bare.items():
+        load = ours[concurrency]
+        row: dict[str, Any] = {
+            "comparison": name,
+            "concurrency": concurrency,
+            "requests": [len(plain.samples), len(load.samples)],
+            "tokens_per_second": [round(plain.tokens_per_second, 1), round(load.tokens_per_second, 1)],
+            "throughput_ratio": round(load.tokens_per_second / plain.tokens_per_second, 3),
+        }
+        for part in ("first_token_seconds", "seconds", "per_token_seconds"):
+            for share, label in ((0.5, "p50"), (0.99, "p99")):
+                both = [quantile([getattr(one, part) for one in side.samples], share) * 1000 for side in (plain, load)]
+                key = f"{part.removesuffix('_seconds').replace('seconds', 'request')}_ms_{label}"
+                row[key] = [round(value, 2) for value in both]
+                row[f"added_{key}"] = round(both[1] - both[0], 2)
+        rows.append(row)
+    return rows
+
+
+def table(title: str, rows: Iterable[dict[str, Any]]) -> Table:
+    """Return the figures for people: bare, then what this system adds."""
+    shown = Table(title=title)
+    columns = "at once", "tokens/s bare", "ours", "ratio", "request p50 ms", "added", "p99", "added"
+    for column in (*columns, "token p50 ms", "added", "p99", "added", "first p50 ms", "added"):
+        shown.add_column(column, justify="right")
+    for row in rows:
+        cells = [str(row["concurrency"]), *(f"{value:g}" for value in row["tokens_per_second"])]
+        cells.append(f"{row['throughput_ratio']:.1%}")
+        for key in ("request_ms_p50", "request_ms_p99", "per_token_ms_p50", "per_token_ms_p99", "first_token_ms_p50"):
+            cells += [f"{row[key][0]:.1f}", f"{row[f'added_{key}']:+.1f}"]
+        shown.add_row(*cells)
+    return shown
+
+
+def run(
+    settings: Settings, levels: list[int], parts: list[str], most_seconds: float, console: Console
+) -> list[dict[str, Any]]:
+    """Run the parts asked for, one server at a time, and return all rows."""
+    bundle = load_bundle(settings.bundle)
+    spec = bundle.models[str(bundle.lanes[LANE].model)]
+    rows: list[dict[str, Any]] = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        if "decide" in parts:
+            taken = decide_microseconds(bundle, DECISIONS)
+            figures = {f"p{share * 100:g}_microseconds": round(quantile(taken, share), 1) for share in (0.5, 0.99)}
+            rows.append(
+                {"comparison": "decide", "prompt_characters": PROMPT_CHARACTERS, "decisions": DECISIONS, **figures}
+            )
+        pairs: dict[str, tuple[Side, Side, dict[int, int]]] = {
+            "stub": (
+                lambda: bare_stub(STUB_SECONDS_PER_TOKEN),
+                lambda: stub_system(settings, bundle, LANE, STUB_SECONDS_PER_TOKEN),
+                STUB_REQUESTS,
+            ),
+            "engine": (
+                lambda: bare_vllm(spec, settings.models / spec.folder),
+                lambda: whole_system(settings, LANE),
+                REQUESTS,
+            ),
+        }
+        for name, (bare, ours, requests) in pairs.items():
+            if name in parts:
+                asked = {level: requests[level] for level in levels}
+                plain = measure(f"{name}, bare", bare, asked, most_seconds, progress)
+                rows += compare(
+                    name, plain, measure(f"{name}, through the system", ours, asked, most_seconds, progress)
+                )
+    return rows
+
+
+def main() -> None:
+    """Parse the command line, run, print."""
+    parser = argparse.ArgumentParser(prog="benchmarks.overhead", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    parser.add_argument("--levels", type=int, nargs="+", default=list(REQUESTS), choices=list(REQUESTS), metavar="N")
+    parser.add_argument(
+        "--parts", nargs="+", default=["decide", "stub", "engine"], choices=["decide", "stub", "engine"]
+    )
+    parser.add_argument("--most-seconds", type=float, default=90.0, help="start no request of a level after this")
+    arguments = parser.parse_args()
+    rows = run(read_settings(), arguments.levels, arguments.parts, arguments.most_seconds, Console(stderr=True))
+    if arguments.json:
+        for row in rows:
+            sys.stdout.write(orjson.dumps(row).decode() + "\n")
+        return
+    console = Console()
+    for row in rows:
+        if row["comparison"] == "decide":
+            console.print(
+                f"decide, {PROMPT_CHARACTERS} characters: p50 {row['p50_microseconds']} µs, p99 {row['p99_microseconds']} µs"
+            )
+    for name, title in (
+        ("stub", "Without an engine: bare ASGI against the Serve path"),
+        ("engine", "Bare vLLM against this system"),
+    ):
+        if chosen := [row for row in rows if row["comparison"] == name]:
+            console.print(table(title, chosen))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What is compared: each side is a server that is started, waited for, and ended with everything below it."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import orjson
+
+from benchmarks.load import Target
+from benchmarks.stub_engine import INTERVAL_VARIABLE
+from cluster.environment import ray_environment
+from models.spec import ModelSpec
+from router.bundle import Bundle
+from serving.secrets import ensure_secrets
+from serving.settings import Settings
+
+_READY_SECONDS = 600.0
+_STOP_SECONDS = 90.0
+_KEY = "local/default"
+
+
+class SideFailed(Exception):
+    """A server did not start; the message ends with the last it said."""
+
+
+@contextmanager
+def bare_vllm(spec: ModelSpec, folder: Path) -> Generator[Target]:
+    """VLLM's own OpenAI server with our engine settings."""
+    port = _free_port()
+    command = [sys.executable, "-m", "benchmarks.bare", "--spec", spec.model_dump_json()]
+    command += ["--folder", str(folder), "--port", str(port)]
+    with _process(command, _environment(), f"http://127.0.0.1:{port}/health"):
+        yield Target("127.0.0.1", port, spec.name)
+
+
+@contextmanager
+def whole_system(settings: Settings, lane: str) -> Generator[Target]:
+    """Everything, started as a user starts it, in a home of its own."""
+    with tempfile.TemporaryDirectory(prefix="lane-bench-") as home:
+        own = settings.model_copy(update={"home": Path(home) / "home", "port": _free_port()})
+        environment = dict(os.environ) | {
+            "LANE_HOME": str(own.home),
+            "LANE_MODELS": str(own.models),
+            "LANE_PORT": str(own.port),
+        }
+        command = [sys.executable, "-m", "cli.main", "up", str(own.bundle), "--foreground"]
+        with _process(command, environment, f"http://{own.host}:{own.port}/readyz"):
+            yield _target(own, lane)
+
+
+@contextmanager
+def bare_stub(interval_seconds: float) -> Generator[Target]:
+    """Canned tokens from a bare ASGI server."""
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.stub_engine:bare", "--port", str(port)]
+    command += ["--log-level", "warning", "--lifespan", "off"]
+    environment = {**os.environ, INTERVAL_VARIABLE: str(interval_seconds)}
+    with _process(command, environment, f"http://127.0.0.1:{port}/"):
+        yield Target("127.0.0.1", port, "stub")
+
+
+@contextmanager
+def stub_system(settings: Settings, bundle: Bundle, lane: str, interval_seconds: float) -> Generator[Target]:
+    """The cluster as it is, with canned tokens in place of the engine. Without the door: nothing here goes out."""
+    with tempfile.TemporaryDirectory(prefix="lane-bench-") as home:
+        own = settings.model_copy(update={"home": Path(home) / "home", "port": _free_port()})
+        ensure_secrets(own, bundle)
+        environment = _environment() | {
+            "RAY_AUTH_TOKEN_PATH": str(own.ray_token_file),
+            INTERVAL_VARIABLE: str(interval_seconds),
+        }
+        command = [sys.executable, "-m", "benchmarks.stub_engine", "--settings", own.model_dump_json()]
+        command += ["--parent", str(os.getpid())]
+        with _process(command, environment, f"http://{own.host}:{own.port}/readyz"):
+            yield _target(own, lane)
+
+
+def _target(settings: Settings, lane: str) -> Target:
+    key = orjson.loads(settings.keys_file.read_bytes())[_KEY]
+    return Target(settings.host, settings.port, lane, key)
+
+
+def _environment() -> dict[str, str]:
+    return ray_environment(os.environ, provider_keys=())
+
+
+@contextmanager
+def _process(command: list[str], environment: Mapping[str, str], ready: str) -> Generator[None]:
+    """Run a server until the block ends; it is told to end and given the time to."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+        )
+        try:
+            _wait_until_ready(child, ready)
+            yield
+        except SideFailed as error:
+            output.seek(max(0, output.seek(0, os.SEEK_END) - 2000))
+            raise SideFailed(f"{error}\n{output.read().decode(errors='replace')}") from None
+        finally:
+            child.terminate()
+            try:
+                child.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _wait_until_ready(child: subprocess.Popen[bytes], address: str) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise SideFailed(f"{child.args!r} ended with {child.returncode}")
+        try:
+            if httpx2.get(address, timeout=5.0, trust_env=False).status_code == httpx2.codes.OK:
+                return
+        except httpx2.HTTPError:
+            pass
+        time.sleep(0.5)
+    raise SideFailed(f"{child.args!r} was not ready within {_READY_SECONDS:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
