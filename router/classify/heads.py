@@ -1,7 +1,7 @@
 """What is this request about? Static embeddings, one hidden layer, and heads read off it: intent, regulated fields, difficulty.
 
-Weights are whole numbers with a scale; a text's pieces are summed in integers and the rest is done in a fixed order, so that equal texts give
-equal topics. `benchmarks/train.py` writes the folder; its `card.json` says from what data, with which scores and limits.
+Weights are whole numbers with a scale; a text's pieces are summed exactly and the rest is done in a fixed order, so that equal texts
+give equal topics. `benchmarks/train.py` writes the folder; its `card.json` says from what data, with which scores and limits.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router.classify.features import Vocabulary, pairs, window, words_of
 from router.classify.commands import Speech, speech
+from router.classify.features import Vocabulary, pairs, window, words_of
 from router.classify.wording import family, looks_batch, regulated_words
 from router.contract import Mode, Topic
 
@@ -125,7 +125,7 @@ class Heads:
         outputs = _times(hidden, arrays["output_weight"]) + arrays["output_bias"]
         logits = outputs[: len(self.facts) + 1] / np.float32(self.temperature)
         shares = np.exp(logits - logits.max())
-        others = 1 / (1 + np.exp(-np.clip(outputs[len(self.facts) + 1 :], -30, 30)))
+        others: Numbers = np.reciprocal(1 + np.exp(-np.clip(outputs[len(self.facts) + 1 :], -30, 30)))
         return Reading(intents=shares / shares.sum(), regulated=others[:-1], difficulty=float(others[-1]))
 
     def hidden(self, words: list[bytes]) -> Numbers:
@@ -139,7 +139,7 @@ class Heads:
         return layer
 
     def _changes(self, reading: Reading, facts: IntentFacts, said: Speech) -> bool:
-        """Whether a change is asked for: a command says so and a how-to question denies it; else the intent, or what the likely intents share."""
+        """Whether a change is asked for. A command says so, a how-to question denies it; else the likely intents decide."""
         match said:
             case "command":
                 return True

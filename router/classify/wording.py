@@ -13,23 +13,33 @@ _TOPICS: Final = Path(__file__).parent / "lexicons" / "topics"
 Family = Literal["question", "writing", "coding", "extraction", "action"]
 
 _CODING: Final = frozenset(
-    b"python javascript typescript java rust golang sql regex bash powershell kubernetes dockerfile html css react numpy pandas stacktrace traceback"
-    b" compile compiler refactor async json yaml api endpoint recursion git github linux unittest unittests debugger segfault typeerror nullpointerexception"
-    b" algorithm leetcode haskell scala kotlin swift php perl django flask nodejs npm pip cmake makefile terraform ansible graphql postgres mysql".split()
+    b"python javascript typescript java rust golang sql regex bash powershell kubernetes dockerfile"
+    b" html css react numpy pandas stacktrace traceback"
+    b" compile compiler refactor async json yaml api endpoint recursion git github linux unittest"
+    b" unittests debugger segfault typeerror nullpointerexception"
+    b" algorithm leetcode haskell scala kotlin swift php perl django flask nodejs npm pip cmake"
+    b" makefile terraform ansible graphql postgres mysql".split()
 )
 _CODE_HINT: Final = re2.compile(
-    r"```|\bdef [a-z_]+\(|\bclass [A-Z]\w*[:({]|\bfunction ?\w*\(|#include|\bSELECT\b.{1,200}\bFROM\b|=>|;\n|\bimport [a-z]+\n|\bC(?:\+\+|#)|</[a-z]+>|\b(?:this|my|the) (?:code|function|script|program|unit tests?|class method)\b"
+    r"```|\bdef [a-z_]+\(|\bclass [A-Z]\w*[:({]|\bfunction ?\w*\(|#include|\bSELECT\b.{1,200}\bFROM\b"
+    r"|=>|;\n|\bimport [a-z]+\n|\bC(?:\+\+|#)|</[a-z]+>|\b(?:this|my|the) (?:code|function|script"
+    r"|program|unit tests?|class method)\b"
 )
 _EXTRACTION: Final = re2.compile(
-    r"(?i)\b(?:extract|pull out|parse|fill in|identify all|list all (?:the )?[a-z]+ (?:mentioned|in the)|(?:convert|turn|put|format) [^.\n]{1,80}(?:json|csv|table|xml|yaml)|as json|to json|into json|structured data|key[- ]value)\b"
+    r"(?i)\b(?:extract|pull out|parse|fill in|identify all|list all (?:the )?[a-z]+ (?:mentioned"
+    r"|in the)|(?:convert|turn|put|format) [^.\n]{1,80}(?:json|csv|table|xml|yaml)|as json|to json"
+    r"|into json|structured data|key[- ]value)\b"
 )
 _WRITING: Final = re2.compile(
-    r"(?i)^\W*(?:(?:please|can you|could you|help me|i need you to|i want you to|would you) )*(?:write|draft|compose|rewrite|rephrase|paraphrase|proofread|edit|summari[sz]e|shorten|expand|polish|translate|outline|brainstorm|reply|respond|create an? (?:outline|story|poem|post|slogan|speech|email|letter|essay)|make (?:this|it) (?:sound|shorter|longer|more|less))\b"
+    r"(?i)^\W*(?:(?:please|can you|could you|help me|i need you to|i want you to|would you) )*(?:write"
+    r"|draft|compose|rewrite|rephrase|paraphrase|proofread|edit|summari[sz]e|shorten|expand|polish"
+    r"|translate|outline|brainstorm|reply|respond|create an? (?:outline|story|poem|post|slogan"
+    r"|speech|email|letter|essay)|make (?:this|it) (?:sound|shorter|longer|more|less))\b"
 )
 
 
 def family(text: str, words: list[bytes], *, command: bool) -> Family:
-    """Name the kind of work a request is that no trained intent knows: code before extraction before writing before action, else a question."""
+    """Name the kind of work that no trained intent knows: extraction, code, writing or action where words say so, else a question."""
     if not _CODING.isdisjoint(words) or _CODE_HINT.search(text):
         return "extraction" if _EXTRACTION.search(text) and "```" not in text else "coding"
     if _EXTRACTION.search(text):
@@ -40,8 +50,11 @@ def family(text: str, words: list[bytes], *, command: bool) -> Family:
 
 
 _BATCH: Final = re2.compile(
-    r"(?i)\b(?:for each of the (?:following|below|[0-9]+)|each of the (?:following|[0-9]+) (?:\w+ )?(?:items|rows|records|lines|reviews|tickets|documents|entries|texts)|(?:process|classify|label|translate|summari[sz]e|score) (?:all|each|every|these [0-9]+)\b"
-    r"|batch (?:job|of|process)|every (?:row|line|record) (?:of|in)|one (?:result|answer|json object|line) per (?:line|row|item)|overnight)"
+    r"(?i)\b(?:for each of the (?:following|below|[0-9]+)|each of the (?:following|[0-9]+) (?:\w+ )?(?:items"
+    r"|rows|records|lines|reviews|tickets|documents|entries|texts)|(?:process|classify|label|translate"
+    r"|summari[sz]e|score) (?:all|each|every|these [0-9]+)\b"
+    r"|batch (?:job|of|process)|every (?:row|line|record) (?:of|in)|one (?:result|answer|json object"
+    r"|line) per (?:line|row|item)|overnight)"
 )
 _BATCH_LINES: Final = 40
 _READ_FOR_BATCH: Final = 4000

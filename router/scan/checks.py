@@ -93,7 +93,25 @@ def sg_nric(number: str) -> bool:
 
 def kr_rrn(digits: str) -> bool:
     """Korean resident registration number: a date and a century digit; its check digit was given up in 2020."""
-    return 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31 and digits[6] in "12345678"
+    return 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31 and digits[6] in "123490"
+
+
+def kr_frn(digits: str) -> bool:
+    """Korean foreigner registration number: as a resident's, with the century digits 5 to 8."""
+    return 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31 and digits[6] in "5678"
+
+
+def fi_hetu(number: str) -> bool:
+    """Finnish personal identity code: a date, a century sign (those of 2023 too), modulo 31."""
+    letters = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+    dated = 1 <= int(number[:2]) <= 31 and 1 <= int(number[2:4]) <= 12
+    return dated and number[7:10] not in {"000", "001"} and letters[int(number[:6] + number[7:10]) % 31] == number[10]
+
+
+def us_dea(number: str) -> bool:
+    """DEA registration of a US prescriber: seven digits, the last from the sums of the odd and the even places."""
+    first = [int(digit) for digit in number[2:8]]
+    return (sum(first[0::2]) + 2 * sum(first[1::2])) % 10 == int(number[8])
 
 
 _IIN: Final[tuple[tuple[int, int, tuple[int, ...]], ...]] = (

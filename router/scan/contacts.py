@@ -22,10 +22,15 @@ def find_emails(view: View) -> Iterator[Hit]:
 
 _PHONE = pattern(rb"(?:\+ ?|\b00|\()?[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6,15}\b")
 _PHONE_CUE = re.compile(
-    rb"phone|call|mobile|cell|\btel\b|telefon|numero|contact|whatsapp|fax|text me|reach|dial|\bsms\b|number (?:is|at|to)|my .{0,20}number|pager"
+    rb"phone|call|mobile|cell|\btel\b|\bcep\b|telefon|numero:|contact|whatsapp|fax|text me|reach"
+    rb"|dial|\bsms\b|number at|my (?:[a-z]+ )?number|pager"
+)
+_OTHER_NUMBER = re.compile(
+    rb"card|account|passport|ssn|social|licen|order|invoice|ticket|iban|routing|policy|member|case"
+    rb"|pesel|aadhaar|\bnhs\b|wallet"
 )
 _GROUPED = re.compile(
-    rb"\(\d{2,4}\) ?\d{3,4}[ .\-]?\d{3,4}|\d{3}[.\-]\d{3}[.\-]\d{4}|\d{3} \d{3} \d{4}|0\d{2,4}[ \-]\d{3,4}[ \-]?\d{3,4}"
+    rb"\(\d{2,4}\) ?\d{3,4}[ .\-]?\d{3,4}|\d{3}[.\-]\d{3}[.\-]\d{4}|\d{3} \d{3} \d{4}|0[ \-]?\d{2,4}[ \-]\d{3,4}(?:[ \-]?\d{2,4}){1,2}"
 )
 _REGIONS: Final = (
     "US",
@@ -60,10 +65,14 @@ def find_phones(view: View) -> Iterator[Hit]:
     for found in _PHONE.finditer(view.data):
         candidate = found.group()
         start, end = found.span()
-        cued = _PHONE_CUE.search(view.before(start)) is not None
+        before = view.before(start)
+        cued = _PHONE_CUE.search(before) is not None and not _OTHER_NUMBER.search(before)
         international = candidate[:1] == b"+"
         grouped = _GROUPED.fullmatch(candidate) is not None
-        if not (cued or international or grouped) or not view.stands_alone(start, end):
+        alone = candidate[:1] == b"0" and len(candidate) == len(
+            view.data
+        )  # A trunk prefix, and nothing but the number.
+        if not (cued or international or grouped or alone) or not view.stands_alone(start, end):
             continue
         if not 7 <= sum(map(candidate.count, _DIGITS)) <= 15:
             continue
@@ -109,7 +118,8 @@ def find_machines(view: View) -> Iterator[Hit]:
             continue
         nobodys = address.is_loopback or address.is_unspecified or (address.is_private and not _internal(address))
         version = _VERSION.search(view.before(found.start())) is not None
-        yield Hit(found.start(), end, "IP_ADDRESS", "pii", 0.3 if nobodys or version else 0.6, "ipaddress")
+        short = candidate.startswith("::") and candidate.count(":") == 2 and "." not in candidate  # More likely C++.
+        yield Hit(found.start(), end, "IP_ADDRESS", "pii", 0.3 if nobodys or version or short else 0.6, "ipaddress")
     for found in _MAC.finditer(view.data):
         if len(set(found.group().lower())) > 2:
             yield Hit(found.start(), found.end(), "MAC_ADDRESS", "pii", 0.55, "shape")
@@ -126,7 +136,8 @@ def _internal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 _STREET = pattern(
     rb"\b[0-9]{1,5}[A-Za-z]? (?:[NSEW]\.? )?(?:[A-Z][A-Za-z'\x80-\xff\-]{1,20} ){1,3}"
-    rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Terrace|Way|Place|Pl|Parkway|Pkwy|Close|Crescent)\b"
+    rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Terrace"
+    rb"|Way|Place|Pl|Parkway|Pkwy|Close|Crescent)\b"
 )
 _MY_ADDRESS = pattern(
     rb"(?i)\b(?:my|his|her|their|home|mailing|billing|shipping|street|new) address(?: is|:| to) {0,2}([0-9A-Za-z][^\n.;?!]{5,80})"
@@ -139,4 +150,4 @@ def find_streets(view: View) -> Iterator[Hit]:
         yield Hit(found.start(), found.end(), "LOCATION", "pii", 0.6, "shape")
     for found in _MY_ADDRESS.finditer(view.data):
         if any(map(found.group(1).count, _DIGITS)):
-            yield Hit(*found.span(1), "LOCATION", "pii", 0.75, "cue")
+            yield Hit(found.start(1), found.end(1), "LOCATION", "pii", 0.75, "cue")

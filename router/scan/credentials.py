@@ -1,4 +1,4 @@
-"""Which secrets stand here: keys and tokens by their issuers' own shapes, passwords by what announces them, and strings too random for prose?"""
+"""Which secrets stand here: tokens by their issuers' own shapes, passwords by what announces them, strings too random for prose?"""
 
 import math
 import re
@@ -42,20 +42,26 @@ def find_tokens(view: View) -> Iterator[Hit]:
 
 
 _ASSIGNED = pattern(
-    rb"(?i)\b([a-z0-9_\-.]{0,30}(?:password|passwd|passphrase|passcode|pwd|secret|api[_\- ]?key|access[_\- ]?key|private[_\- ]?key|auth[_\- ]?token"
-    rb"|access[_\- ]?token|refresh[_\- ]?token|bearer[_\- ]?token|token|credentials?|login)(?:[_\-](?:key|id|value|prod|dev|[0-9]))?)"
+    rb"(?i)\b([a-z0-9_\-.]{0,30}(?:password|passwd|passphrase|passcode|pwd|secret|api[_\- ]?key"
+    rb"|access[_\- ]?key|private[_\- ]?key|auth[_\- ]?token"
+    rb"|access[_\- ]?token|refresh[_\- ]?token|bearer[_\- ]?token|token|credentials?|login)(?:[_\-](?:key"
+    rb"|id|value|prod|dev|[0-9]))?)"
     rb"[\"']?(?: for [a-z0-9 .@_\-]{1,40}?)?\s{0,3}(:=|=>|=|:| is now | is | was )\s{0,3}(?:bearer )?([\"'`]?)([^\s\"'`,;<>]{4,200})"
 )
 _BEARER = pattern(
-    rb"(?i)\b(?:authorization|proxy-authorization|x-api-key)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token)?\s{0,2}([A-Za-z0-9._~+/=\-]{12,400})"
+    rb"(?i)\b(?:authorization|proxy-authorization|x-api-key)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer"
+    rb"|basic|token)?\s{0,2}([A-Za-z0-9._~+/=\-]{12,400})"
 )
 _PLACEHOLDER = re.compile(
-    rb"^(?:\$|%|\{|\[|<|\.\.\.|x{3,}|\*{3,}|os\.|process\.|env|getenv|none|null|true|false|undefined|self\.|config|settings|str\b|string|required"
-    rb"|your|my_|example|changeme|change_me|redacted|placeholder|todo|input|request\.|args\.|params|hash|bcrypt|models\.)|password|passwd$"
+    rb"^(?:\$|%|\{|\[|<|\.\.\.|x{3,}|\*{3,}|os\.|process\.|env|getenv|none|null|true|false|undefined"
+    rb"|self\.|config|settings|str\b|string|required"
+    rb"|your|my_|example|changeme|change_me|redacted|placeholder|todo|input|request\.|args\.|params"
+    rb"|hash|bcrypt|models\.)|^(?:password|passwd|pwd|pass|secret|token)s?$"
 )
 _PROSE_VERBS: Final = {b" is ", b" was ", b" is now "}
 _PIN = pattern(
-    rb"(?i)\b(?:pin|cvv|cvc|security code|passcode|otp|one[- ]time (?:code|password)|2fa code|verification code)(?: (?:number|code))?(?: is| was|:|=| to) {0,2}[\"']?([0-9]{3,8})\b"
+    rb"(?i)\b(?:pin|cvv|cvc|security code|passcode|otp|one[- ]time (?:code|password)|2fa code|verification code)(?: (?:number"
+    rb"|code))?(?: is| was|:|=| to) {0,2}[\"']?([0-9]{3,8})\b"
 )
 
 
@@ -68,9 +74,9 @@ def find_assignments(view: View) -> Iterator[Hit]:
             yield Hit(start, start + len(value), "PASSWORD", "credentials", 0.85, "assignment")
     for found in _BEARER.finditer(view.data):
         if not _PLACEHOLDER.search(found.group(1).lower()):
-            yield Hit(*found.span(1), "CREDENTIAL", "credentials", 0.9, "header")
+            yield Hit(found.start(1), found.end(1), "CREDENTIAL", "credentials", 0.9, "header")
     for found in _PIN.finditer(view.data):
-        yield Hit(*found.span(1), "PIN", "credentials", 0.75, "cue")
+        yield Hit(found.start(1), found.end(1), "PIN", "credentials", 0.75, "cue")
 
 
 def _looks_secret(value: bytes, *, quoted: bool, prose: bool, colon: bool) -> bool:

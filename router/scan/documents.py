@@ -72,6 +72,10 @@ DOCUMENTS: Final = (
         "ausweis|identity card|id card|reisepass|pass",
         0.6,
     ),
+    Document(
+        "DE_PASSPORT", r"[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{7}\d", checks.icao_9303, "reisepass|passport|pass-nr", 0.6
+    ),
+    Document("MEDICAL_LICENSE", r"[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}", checks.us_dea, "dea|prescriber|license", 0.6),
     Document("SG_NRIC_FIN", r"[STFGM]\d{7}[A-Z]", checks.sg_nric, r"nric|\bfin\b|singapore", 0.85),
     Document("IN_PAN", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", None, r"\bpan\b|permanent account", 0.7),
     Document("IN_GSTIN", r"(?:0[1-9]|[12]\d|3[0-8])[A-Z]{5}\d{4}[A-Z][1-9A-Z]Z[0-9A-Z]", None, "gst", 0.6),
@@ -79,7 +83,9 @@ DOCUMENTS: Final = (
     Document("CN_RESIDENT_ID", r"\d{17}X", "cn.ric", "resident|chinese", 0.95),
     Document("IE_PPS", r"\d{7}[A-W][A-IW]?", "ie.pps", r"\bpps", 0.5),
     Document("TW_NATIONAL_ID", r"[A-Z][12]\d{8}", None, "taiwan", 0.4),
-    Document("FI_PERSONAL_IDENTITY_CODE", r"\d{6}[+\-ABCDEFUVWXY]\d{3}[0-9A-Z]", "fi.hetu", "henkil|hetu|finnish", 0.9),
+    Document(
+        "FI_PERSONAL_IDENTITY_CODE", r"\d{6}[+\-ABCDEFUVWXY]\d{3}[0-9A-Z]", checks.fi_hetu, "henkil|hetu|finnish", 0.9
+    ),
     Document("DE_VAT_ID", r"DE\d{9}", "de.vat", "ust|vat", 0.4),
 )
 _PRESENT = pattern(
@@ -87,13 +93,15 @@ _PRESENT = pattern(
     rb"(?i)\b(?:"
     rb"[a-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[a-d]"  # UK_NINO
     rb"|[a-z]{1,3}[ \-]?[0-9]{3}[ \-.]?[0-9]{3}[ \-.]?[0-9]{1,3}[a-z]?"  # one to three letters, seven to nine digits
-    rb"|[0-9]{8}-?[a-z](?:[0-9]{3})?|[0-9]{2} ?[0-9]{6} ?[a-z] ?[0-9]{3}|[0-9]{7}[a-w][a-w]?|[xyz]-?[0-9]{7}-?[a-z]|[0-9]{17}x"
+    rb"|[0-9]{8}-?[a-z](?:[0-9]{3})?|[0-9]{2} ?[0-9]{6} ?[a-z] ?[0-9]{3}|[0-9]{7}[a-w][a-w]?|[xyz]-?[0-9]{7}-?[a-z]"
+    rb"|[0-9]{17}x"
     rb"|[0-9]{6}[\-+a-y][0-9]{3}[0-9a-y]"  # FI
     rb"|[cfghj-nprtv-z][0-9cfghj-nprtv-z]{7}[0-9]"  # ICAO document numbers
     rb"|[0-9][a-z][a-z0-9][0-9]-?[a-z][a-z0-9][0-9]-?[a-z]{2}[0-9]{2}"  # US_MBI
     rb"|[0-9]{2}[a-z]{5}[0-9]{4}[a-z0-9]{4}|[a-z]{5}[0-9]{4}[a-z]"  # IN_GSTIN, IN_PAN
     rb"|[a-z9]{5}[0-9]{6}[a-z0-9]{5}|[a-z]{4}[0-9]{6}[a-z]{6}[0-9a-z][0-9]"  # UK_DRIVING_LICENCE, MX_CURP
-    rb"|[a-z]{6} ?[0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{3} ?[a-z])\b"  # IT_FISCAL_CODE
+    rb"|[a-z]{6} ?[0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{2} ?[a-z][0-9lmnp-v]{3} ?[a-z])\b",  # IT_FISCAL_CODE
+    longest=True,
 )
 _WORD = re.compile(rb"[A-Za-z0-9]+")
 _MOST_WORDS: Final = 5
@@ -117,7 +125,7 @@ def find_documents(view: View) -> Iterator[Hit]:
 def _identifiers(view: View, start: int, end: int) -> Iterator[Hit]:
     raw = view.data[start:end].decode().upper()
     compact = raw.replace(" ", "").replace("-", "")
-    if not 8 <= len(compact) <= 18 or not view.stands_alone(start, end):
+    if not 8 <= len(compact) <= 18 or sum(map(str.isdigit, compact)) < 3 or not view.stands_alone(start, end):
         return
     for document, shape, cue in _shapes():
         written = raw if shape.fullmatch(raw) else compact
@@ -138,9 +146,18 @@ _IBAN = pattern(rb"(?i)\b[a-z]{2}[0-9]{2}(?:[ \-]?[a-z0-9]){11,32}")
 _IBAN_LENGTHS: Final = {
     country: int(length)
     for row in (
-        "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18",
-        "FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27",
-        "MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27",
+        (
+            "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27"
+            " DK18 DO28 EE20 EG29 ES24 FI18 FK18 FO18"
+        ),
+        (
+            "FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20"
+            " LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27"
+        ),
+        (
+            "MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22"
+            " RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27"
+        ),
         "SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30",
     )
     for entry in row.split()

@@ -17,19 +17,41 @@ _LEXICONS = Path(__file__).parent / "lexicons"
 
 _NAME = r"[A-Z][a-z\x80-\xff'\-]+ (?:[A-Z]\. )?[A-Z][a-z\x80-\xff'\-]+"
 _AUXILIARY = (
-    r"(?:'m|'ve|'d|'s|'re)?(?:,? (?:who|am|is|are|was|were|be|been|being|have|has|had|got|get|getting|just|recently|also|currently|still|now|actually|almost"
-    r"|never|not|already|later|then|once|only|both|might|may|could|will|think i|has also|did|do|does|feel|keep|since|really|wrongfully|wrongly|unfairly"
-    r"|severely|newly|again|last (?:week|month|year)|yesterday|today|officially|suddenly|about to(?: be)?|going to(?: be)?|afraid of being"
+    r"(?:'m|'ve|'d|'s|'re)?(?:,? (?:who|am|is|are|was|were|be|been|being|have|has|had|got|get"
+    r"|getting|just|recently|also|currently|still|now|actually|almost"
+    r"|never|not|already|later|then|once|only|both|might|may|could|will|think i|has also|did|do"
+    r"|does|feel|keep|since|really|wrongfully|wrongly|unfairly"
+    r"|severely|newly|again|last (?:week|month|year)|yesterday|today|officially|suddenly|about to(?: be)?"
+    r"|going to(?: be)?|afraid of being"
     r"|that i|that he|that she)){0,5}"
 )
-_ADJECTIVES = r"(?:(?:a|an|the|my|his|her|their|some|severe|mild|chronic|acute|stage [1-4iv]{1,3}|terminal|early|advanced|late|metastatic|clinical|type [12]|breast|lung|prostate|colon|ovarian|skin|brain|liver|untreated|major|manic|gestational|undiagnosed|really bad|bad|terrible|constant|recurring) ){0,4}"
+_ADJECTIVES = (
+    r"(?:(?:a|an|the|my|his|her|their|some|severe|mild|chronic|acute|stage [1-4iv]{1,3}|terminal"
+    r"|early|advanced|late|metastatic|clinical|type [12]|breast|lung|prostate|colon|ovarian|skin"
+    r"|brain|liver|untreated|major|manic|gestational|undiagnosed|really bad|bad|terrible|constant"
+    r"|recurring) ){0,4}"
+)
+_PASSIVE = (
+    r"(?:'m|'re|'s| (?:am|is|are|was|were|be|been|being|got|get|getting))(?: (?:just|recently"
+    r"|also|never|not|almost|wrongfully|wrongly|unfairly|suddenly|officially|being|been|already"
+    r"|falsely)){0,3}"
+)
 _FIGURE = r"[$\xa3\x80-\xff]{0,4} ?[0-9][0-9,.]*k?"
 _GAP = r"(?:[A-Za-z',\x80-\xff\-]+ ){0,6}"
 
 
 _VERBS = r"(?:owes?|owed|owing|inherited|lost|saved|borrowed|invested|earns?|earned|makes?|made|paid)"
-_SUING = r"(?:suing|sued?|evict\w{1,4}|taking|took|prosecut\w{1,4}|filed (?:a lawsuit )?against|press(?:ing)? charges against|divorc\w{1,4}|accus\w{1,4})"
-_ACTS = r"(?:cut(?:ting|s)?|reduc\w{1,4}|lower\w{0,4}|slash\w{0,4}|withh\w{1,6}|dock\w{0,4}|den(?:y|ied|ies|ying)|refus\w{1,4} to (?:give|pay|promote)|fir(?:e|ed|ing) me|lay(?:ing)? me off|demot\w{1,4}|terminat\w{1,4}|harass\w{0,4}|bull(?:y|ied|ying)|retaliat\w{1,4}|discriminat\w{1,4}|underpa\w{1,5}|threat\w{1,6}|yell\w{0,4} at me|hit(?:ting)? on me|grop\w{1,4}|promis\w{1,4} me|overlook\w{0,4} me|put me on)"
+_SUING = (
+    r"(?:suing|sued?|evict\w{1,4}|prosecut\w{1,4}|filed (?:a lawsuit )?against|press(?:ing)? charges against"
+    r"|divorc\w{1,4}|accus\w{1,4})"
+)
+_ACTS = (
+    r"(?:cut(?:ting|s)?|reduc\w{1,4}|lower\w{0,4}|slash\w{0,4}|withh\w{1,6}|dock\w{0,4}|den(?:y"
+    r"|ied|ies|ying)|refus\w{1,4} to (?:give|pay|promote)|fir(?:e|ed|ing) me|lay(?:ing)? me off"
+    r"|demot\w{1,4}|terminat\w{1,4}|harass\w{0,4}|bull(?:y|ied|ying)|retaliat\w{1,4}|discriminat\w{1,4}"
+    r"|underpa\w{1,5}|threat\w{1,6}|yell\w{0,4} at me|hit(?:ting)? on me|grop\w{1,4}|promis\w{1,4} me"
+    r"|overlook\w{0,4} me|put me on)"
+)
 _REACH = 200
 """How many bytes around a term a telling may span: the patterns' gaps are counted in words, and stay well below this."""
 
@@ -85,7 +107,8 @@ def _whose() -> tuple[str, str]:
     somebody = (
         rf"(?i:my|our|his|her) (?i:[a-z]+ )?(?i:{kin})(?: [A-Z][a-z]+){{0,2}}"
         rf"|(?:Mr|Mrs|Ms|Miss|Dr)\.? [A-Z][a-z\x80-\xff'\-]+(?: [A-Z][a-z'\-]+)?"
-        rf"|(?i:(?:the|this|our) (?:patient|claimant|employee|tenant)|\bpatient|\bemployee|\bclient)(?: [A-Z][a-z]+){{0,2}}(?: #?[0-9]+)?"
+        rf"|(?i:(?:the|this|our) (?:patient|claimant|employee|tenant))|(?i:\b(?:patient|employee|client"
+        rf"|tenant))(?:(?: [A-Z][a-z]+){{1,2}}| #?[0-9]+)"
         rf"|{_NAME}"
     )
     subject = rf"\b(?:[Ii]\b|(?i:we)\b|{somebody})(?:,? [0-9]+,?)?"
@@ -98,7 +121,7 @@ def _any_term() -> Any:
     """Return the pattern of all that a telling needs: some term of some lexicon, or the speaker's suing and earning."""
     kinds = ("events", "things")
     names = [f"{category}_{kind}" for category in ("health", "employment", "legal", "finance") for kind in kinds]
-    terms = _terms(*names, "health_conditions", "health_states")
+    terms = _terms(*names, "health_conditions", "health_states", "employment_done", "legal_done")
     return pattern(rf"(?i)\b(?:{terms}|{_VERBS}|{_SUING}|{_ACTS})\b")
 
 
@@ -114,13 +137,23 @@ def _events(subject: str) -> Iterator[tuple[str, str, float]]:
     """What happened to somebody."""
     for category in ("health", "employment", "legal", "finance"):
         yield category, rf"{subject}{_AUXILIARY} (?i:{_terms(f'{category}_events')})\b", 0.8
+    for category in ("employment", "legal"):
+        yield category, rf"{subject}{_AUXILIARY}{_PASSIVE} (?i:{_terms(f'{category}_done')})\b", 0.8
 
 
 def _health(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
     """What somebody has, is, and what belongs to their care."""
     conditions = _terms("health_conditions")
-    having = r"(?:have|has|had|'ve|having|living with|lives? with|battling|fighting|beat|survived|caught|developed|diagnosed with|deal(?:ing|s)? with|managing|treated for|hospitali[sz]ed (?:for|with)|died (?:of|from))(?: got| had)?"
-    says = r"(?:is|are|was|were|has|have|had|came|come|comes|says?|said|told|thinks?|wants?|showed?|shows|went|gave|put|prescribed|diagnosed|recommended|suspects?|found|keeps?|revealed|increased|got|started)"
+    having = (
+        r"(?:have|has|had|'ve|having|living with|lives? with|battling|fighting|beat|survived|caught"
+        r"|developed|diagnosed with|deal(?:ing|s)? with|managing|treated for|hospitali[sz]ed (?:for"
+        r"|with)|died (?:of|from))(?: got| had)?"
+    )
+    says = (
+        r"(?:is|are|was|were|has|have|had|came|come|comes|says?|said|told|thinks?|wants?|showed?|shows"
+        r"|went|gave|put|prescribed|diagnosed|recommended|suspects?|found|keeps?|revealed|increased"
+        r"|got|started)"
+    )
     yield "health", rf"{subject}{_AUXILIARY} ?(?i:{having} {_ADJECTIVES}{conditions})\b", 0.8
     yield "health", rf"{owner} (?i:{_ADJECTIVES}{conditions})\b", 0.7
     yield (
@@ -137,7 +170,10 @@ def _health(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
 
 def _money(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
     """What somebody owns, owes and earns: a possession or a verb, with a figure."""
-    amount = rf"(?:(?:is|was|of|are|at|:|=|went|dropped|fell|rose|has|only|now|about|around|over|under|just|roughly|nearly|currently|to|down|up|almost) ?){{1,5}}{_FIGURE}"
+    amount = (
+        rf"(?:(?:is|was|of|are|at|:|=|(?:went|dropped|fell|rose|is down|is up)(?: down| up)? to|has"
+        rf"|only|now|about|around|over|under|just|roughly|nearly|currently|almost) ?){{1,5}}{_FIGURE}"
+    )
     yield (
         "finance",
         rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('finance_things')}(?: (?:is|was|of|are|at)|:)? {amount})",
@@ -151,7 +187,12 @@ def _money(subject: str, owner: str) -> Iterator[tuple[str, str, float]]:
     yield "employment", rf"{owner} (?i:(?:[a-z0-9]+ ){{0,2}}{_terms('employment_things')} {amount})", 0.8
     yield (
         "employment",
-        rf"{subject}{_AUXILIARY} (?i:earns?|earned|makes?|made|gets? paid|(?:am|is|was|being) paid)(?i:(?: (?:about|around|only|just|over|under|roughly|exactly|nearly))?) {_FIGURE} ?(?i:k\b|a year|per year|an hour|per hour|/|a month|per month|annually|yearly|before tax|after tax|base|usd|dollars|euros|pounds)",
+        (
+            rf"{subject}{_AUXILIARY} (?i:earns?|earned|makes?|made|gets? paid|(?:am|is|was|being) paid)(?i:(?: (?:about"
+            rf"|around|only|just|over|under|roughly|exactly|nearly))?) {_FIGURE} ?(?i:k\b|a year|per year"
+            rf"|an hour|per hour|/|a month|per month|annually|yearly|before tax|after tax|base|usd|dollars"
+            rf"|euros|pounds)"
+        ),
         0.75,
     )
 
@@ -162,18 +203,28 @@ def _work(owner: str) -> Iterator[tuple[str, str, float]]:
     yield "employment", rf"\b(?i:my|our) (?i:[a-z]+ )?(?i:{people}) (?i:{_GAP}{_ACTS})\b", 0.75
     yield (
         "employment",
-        rf"{owner} (?i:(?:[a-z]+ ){{0,2}}{_terms('employment_things')} (?:was|is being|got|has been|is going to be|will be|gets?) (?:cut|reduced|denied|withheld|docked|rejected|cancell?ed|rescinded|slashed|bad|poor|terrible|below))\b",
+        (
+            rf"{owner} (?i:(?:[a-z]+ ){{0,2}}{_terms('employment_things')} (?:was|is being|got|has been"
+            rf"|is going to be|will be|gets?) (?:cut|reduced|denied|withheld|docked|rejected|cancell?ed"
+            rf"|rescinded|slashed|bad|poor|terrible|below))\b"
+        ),
         0.7,
     )
 
 
 def _law(owner: str) -> Iterator[tuple[str, str, float]]:
     """What belongs to somebody's legal trouble."""
-    says = r"(?:is|are|was|were|has|have|had|says?|said|told|thinks?|wants?|advised|filed|recommended|starts?|got|will|ends?|went|expires?|expired|suggested)"
+    says = (
+        r"(?:is|are|was|were|has|have|had|says?|said|told|thinks?|wants?|advised|filed|recommended"
+        r"|starts?|got|will|ends?|went|expires?|expired|suggested)"
+    )
     yield "legal", rf"{owner} (?i:(?:ex-?)?(?:[a-z]+ ){{0,2}}{_terms('legal_things')} {says})\b", 0.7
     yield "legal", rf"\b(?i:my|our) (?i:{_GAP}{_SUING} (?:me|us|my|him|her))\b", 0.75
     yield (
         "legal",
-        rf"\b(?i:(?:i am|i'm|we are|we're|i will be|i want to|i plan to) (?:suing|divorcing|sue|divorce|pressing charges against|press charges against) )(?:{_NAME}|(?i:my|our|the))",
+        (
+            rf"\b(?i:(?:i am|i'm|we are|we're|i will be|i want to|i plan to) (?:suing|divorcing|sue|divorce"
+            rf"|pressing charges against|press charges against) )(?:{_NAME}|(?i:my|our|the))"
+        ),
         0.75,
     )

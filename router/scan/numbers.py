@@ -8,6 +8,7 @@ written in its customary groups or stands alone in the text (then nothing speaks
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from router.scan import checks
@@ -23,8 +24,10 @@ _CARD_GROUPS: Final = {
 }
 
 _OTHERWISE = re.compile(
-    rb"(?:order|invoice|ticket|tracking|parcel|case|build|version|sku|part|isbn|issn|serial|issue|commit|model|item|article|amount|total|sum"
-    rb"|calculate|compute|divide|multiply|times|plus|minus|price|cost|population|pages?|doi|pmid|port|revision|batch|[$\xa3]|=|\+|\*)"
+    rb"(?:order|invoice|ticket|tracking|parcel|case|build|version|sku|part|isbn|issn|serial|issue"
+    rb"|commit|model|item|article|amount|total|sum"
+    rb"|calculate|compute|divide|multiply|times|plus|minus|price|cost|population|pages?|doi|pmid"
+    rb"|port|revision|batch|[$\xa3]|=|\+|\*)"
     rb"(?: (?:no|number|id|num|of|by|is|was))?[ .:#]{0,3}$"
 )
 """Words that say a bare number is something else."""
@@ -80,7 +83,8 @@ SCHEMES: Final = (
     Scheme("DE_LANR", ((9,),), checks.de_lanr, "lanr|arztnummer", bare=0.3, grouped=0.3),
     Scheme("TH_TNIN", ((1, 4, 5, 2, 1),), "th.pin", f"thai|{_ID}", bare=0.6, grouped=0.9),
     Scheme("ZA_ID_NUMBER", ((6, 4, 2, 1),), "za.idnr", f"south africa|rsa|sa id|{_ID}", bare=0.8, grouped=0.9),
-    Scheme("KR_RRN", ((6, 7),), checks.kr_rrn, "rrn|korean|resident", bare=0.6, grouped=0.85),
+    Scheme("KR_RRN", ((6, 7),), checks.kr_rrn, "rrn|korean|resident", grouped=0.85),
+    Scheme("KR_FRN", ((6, 7),), checks.kr_frn, "frn|foreigner|alien|korean", grouped=0.85),
     Scheme("KR_BRN", ((3, 2, 5),), "kr.brn", "brn|business", bare=0.3, grouped=0.5),
     Scheme("SE_PERSONNUMMER", ((6, 4),), "se.personnummer", "personnummer|pnr|swedish", grouped=0.85),
     Scheme("SE_PERSONNUMMER", ((8, 4),), "se.personnummer", "personnummer|pnr|swedish", bare=0.8, grouped=0.9),
@@ -176,7 +180,7 @@ def _score(view: View, row: _Row, start: int, end: int, *, grouped: bool) -> flo
         return min(score, 0.3)
     # Only a short text can be nothing but a number; stripping megabytes at each hit would be quadratic.
     alone = len(view.data) <= 2 * (end - start) and end - start == len(view.data.strip())
-    return max(score, 0.6) if alone else score
+    return max(score, 0.6) if alone and score >= 0.4 else score
 
 
 def _card(view: View, spans: list[tuple[int, int]]) -> Iterator[Hit]:
@@ -188,7 +192,7 @@ def _card(view: View, spans: list[tuple[int, int]]) -> Iterator[Hit]:
         or not view.stands_alone(start, end)
     ):
         return
-    between = {view.data[left[1] : right[0]] for left, right in zip(spans, spans[1:], strict=False)}
+    between = {view.data[left[1] : right[0]] for left, right in pairwise(spans)}
     if not between <= {b" ", b"-", b".", b"_"} or len(between) > 1:
         return
     digits = b"".join(view.data[begin:stop] for begin, stop in spans).decode()

@@ -50,7 +50,8 @@ def scan_text(text: str, message: int = 0) -> tuple[Finding, ...]:
 def warm() -> None:
     """Compile lazily built patterns and load validators, so that the first request does not pay for it."""
     scan_text(
-        "Patient Ada Moore, born 1 May 1980, call +44 20 7946 0958 or 4111 1111 1111 1111; GB82WEST12345698765432, 46-123-45 a@b.example, "
+        "Patient Ada Moore, born 1 May 1980, call +44 20 7946 0958 or 4111 1111 1111 1111; GB82WEST12345698765432,"
+        " 46-123-45 a@b.example, "
         "10.1.2.3, 11111111116, AB123456C, password=Xk29_fj2!"
     )
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 import re2
 
 _OPTIONS = re2.Options()
-_OPTIONS.max_mem = (
-    64 << 20
-)  # With the default 8 MiB the larger alternations fall back from the automaton to simulation.
+# With the default 8 MiB the larger alternations fall back from the automaton to simulation.
+_OPTIONS.max_mem = 64 << 20
+_LONGEST = re2.Options()
+_LONGEST.longest_match = True
 
 WINDOW: Final = 64
 """How many bytes before a candidate are read for words that say what it is."""
@@ -51,6 +52,9 @@ def _is_word(byte: int) -> bool:
     return byte == 0x5F or 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A or 0x61 <= byte <= 0x7A
 
 
-def pattern(source: bytes | str) -> Any:
-    """Compile an RE2 pattern over bytes. Each of our patterns is bounded, so that a whole scan stays linear."""
-    return re2.compile(source.encode() if isinstance(source, str) else source, _OPTIONS)
+def pattern(source: bytes | str, *, longest: bool = False) -> Any:
+    """Compile an RE2 pattern over bytes; `longest` prefers the longest match to the first alternative.
+
+    Each of our patterns is bounded in words, so that a whole scan stays linear.
+    """
+    return re2.compile(source.encode() if isinstance(source, str) else source, _LONGEST if longest else _OPTIONS)
