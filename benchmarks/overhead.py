@@ -5,6 +5,7 @@ Ratios are against the bare server of the same run: a shared machine's absolute 
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -173,6 +174,7 @@ def main() -> None:
     )
     parser.add_argument("--most-seconds", type=float, default=90.0, help="start no request of a level after this")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that the servers are ended then too.
     rows = run(read_settings(), arguments.levels, arguments.parts, arguments.most_seconds, Console(stderr=True))
     if arguments.json:
         for row in rows:

@@ -7,6 +7,7 @@ transports, and a caller's mistake leaves no stack trace in the replica's log.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -15,6 +16,7 @@ from ray import serve
 from models.spec import ModelSpec
 from router.errors import LaneTimeout, RouterError
 from router.lane import LaneCall, LaneEvent
+from serving.private.coalesce import in_batches
 
 Item = tuple[LaneEvent, ...] | RouterError
 """What a replica's stream is made of: batches of events, the last item possibly an error."""
@@ -42,13 +44,13 @@ async def replica_stream(engine: Streams, call: LaneCall) -> AsyncIterator[Item]
     loop = asyncio.get_running_loop()
     deadline = loop.time() + call.deadline_seconds
     try:
-        async with aclosing(engine.stream(call)) as batches:
+        async with aclosing(in_batches(engine.stream(call))) as batches:
             while True:
                 async with asyncio.timeout_at(deadline):
-                    batch = await anext(batches, None)
-                if batch is None:
+                    ready = await anext(batches, None)
+                if ready is None:
                     return
-                yield batch
+                yield tuple(chain.from_iterable(ready))
     except TimeoutError:
         yield LaneTimeout(call.lane, "the request's time is up")
     except RouterError as error:

@@ -7,7 +7,6 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +36,6 @@ from router.errors import (
 )
 from router.lane import LaneCall, LaneEvent
 from router.validate import check_schema
-from serving.private.coalesce import in_batches
 from serving.private.wire import Abilities, ChunkReader, chat_body
 
 _STALLED_AFTER_SECONDS: Final = 180.0
@@ -83,22 +81,16 @@ class PrivateEngine:
         Raises `ContextTooLong`, `SchemaRefused` or `BadRequest` where the request is at fault, else a `LaneFailed`.
         """
         reader = ChunkReader(call, self._version)
-        request = self._request(call)
-        chunks = await self._open(call, request)
-        async with aclosing(in_batches(chunks)) as batches:
-            async for batch in batches:
-                self._last_output = time.monotonic()
-                events: list[LaneEvent] = []
-                for line in batch:
-                    if line.startswith("data: [DONE]"):
-                        events.append(reader.finish())
-                        continue
-                    chunk = orjson.loads(line[len("data: ") :])
-                    if "error" in chunk:
-                        raise self._failure(call, chunk["error"])
-                    events += reader.read(chunk)
-                if events:
-                    yield tuple(events)
+        async for line in await self._open(call, self._request(call)):
+            self._last_output = time.monotonic()
+            if line.startswith("data: [DONE]"):
+                yield (reader.finish(),)
+                return
+            chunk = orjson.loads(line[len("data: ") :])
+            if "error" in chunk:
+                raise self._failure(call, chunk["error"])
+            if events := reader.read(chunk):
+                yield tuple(events)
 
     def _request(self, call: LaneCall) -> ChatCompletionRequest:
         """Parse the call as vLLM would, and hold it against what was asked: vLLM drops what it does not know."""
