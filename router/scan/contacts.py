@@ -66,13 +66,14 @@ def find_phones(view: View) -> Iterator[Hit]:
         candidate = found.group()
         start, end = found.span()
         before = view.before(start)
-        cued = _PHONE_CUE.search(before) is not None and not _OTHER_NUMBER.search(before)
+        other = _OTHER_NUMBER.search(before)
+        cued = _PHONE_CUE.search(before) is not None and not other
         international = candidate[:1] == b"+"
         grouped = _GROUPED.fullmatch(candidate) is not None
         alone = candidate[:1] == b"0" and len(candidate) == len(
             view.data
         )  # A trunk prefix, and nothing but the number.
-        if not (cued or international or grouped or alone) or not view.stands_alone(start, end):
+        if not (cued or international or (grouped and not other) or alone) or not view.stands_alone(start, end):
             continue
         if not 7 <= sum(map(candidate.count, _DIGITS)) <= 15:
             continue

@@ -92,7 +92,7 @@ _PRESENT = pattern(
     # By what comes first: letters then digits, digits then a letter, and the three that alternate.
     rb"(?i)\b(?:"
     rb"[a-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[a-d]"  # UK_NINO
-    rb"|[a-z]{1,3}[ \-]?[0-9]{3}[ \-.]?[0-9]{3}[ \-.]?[0-9]{1,3}[a-z]?"  # one to three letters, seven to nine digits
+    rb"|[a-z]{1,3}-?[0-9]{3}[ \-.]?[0-9]{3}[ \-.]?[0-9]{1,3}[a-z]?"  # one to three letters, seven to nine digits
     rb"|[0-9]{8}-?[a-z](?:[0-9]{3})?|[0-9]{2} ?[0-9]{6} ?[a-z] ?[0-9]{3}|[0-9]{7}[a-w][a-w]?|[xyz]-?[0-9]{7}-?[a-z]"
     rb"|[0-9]{17}x"
     rb"|[0-9]{6}[\-+a-y][0-9]{3}[0-9a-y]"  # FI
@@ -105,6 +105,7 @@ _PRESENT = pattern(
 )
 _WORD = re.compile(rb"[A-Za-z0-9]+")
 _MOST_WORDS: Final = 5
+_BEYOND: Final = 8
 
 
 @cache
@@ -116,7 +117,9 @@ def _shapes() -> tuple[tuple[Document, re.Pattern[str], re.Pattern[bytes]], ...]
 def find_documents(view: View) -> Iterator[Hit]:
     """Yield identifiers of letters and digits."""
     for found in _PRESENT.finditer(view.data):
-        words = [(word.start() + found.start(), word.end() + found.start()) for word in _WORD.finditer(found.group())]
+        # A little beyond the match: the word before an identifier may have been taken for its beginning.
+        region = view.data[found.start() : found.end() + _BEYOND]
+        words = [(word.start() + found.start(), word.end() + found.start()) for word in _WORD.finditer(region)]
         for first in range(len(words)):
             for last in range(first, min(first + _MOST_WORDS, len(words))):
                 yield from _identifiers(view, words[first][0], words[last][1])

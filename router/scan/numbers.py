@@ -17,7 +17,6 @@ from router.scan.text import Hit, View, pattern
 
 _RUN = pattern(rb"[0-9](?:[ \-./:_]?[0-9]){6,}")
 _GROUP = re.compile(rb"[0-9]+")
-_MOST_GROUPS: Final = 7
 _CARD_GROUPS: Final = {
     *((length,) for length in range(12, 20)),
     *((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 1), (6, 13), (4, 5, 6)),
@@ -133,19 +132,26 @@ def _by_groups() -> dict[tuple[int, ...], list[_Row]]:
 
 
 _TABLE: Final = _by_groups()
+_WRITTEN: Final = frozenset(_TABLE) | _CARD_GROUPS
+_BEGINNINGS: Final = frozenset(groups[:end] for groups in _WRITTEN for end in range(1, len(groups) + 1))
+"""What a run's groups must begin with to become an identifier: most runs are given up at their first group."""
 _CARD_CUE = re.compile(rb"card|visa|master ?card|amex|credit|debit|pan\b|pay")
 
 
 def find_numbers(view: View) -> Iterator[Hit]:
     """Yield the identifiers made of digits."""
     for run in _RUN.finditer(view.data):
-        spans = [(group.start() + run.start(), group.end() + run.start()) for group in _GROUP.finditer(run.group())]
+        origin = run.start()
+        spans = [(origin + group.start(), origin + group.end()) for group in _GROUP.finditer(run.group())]
         lengths = tuple(end - start for start, end in spans)
         for first in range(len(spans)):
-            for last in range(first, min(first + _MOST_GROUPS, len(spans))):
-                groups = lengths[first : last + 1]
-                if groups in _TABLE or groups in _CARD_GROUPS:
-                    yield from _identifiers(view, groups, spans[first : last + 1])
+            last = first
+            while lengths[first : last + 1] in _BEGINNINGS:
+                last += 1
+                if lengths[first:last] in _WRITTEN:
+                    yield from _identifiers(view, lengths[first:last], spans[first:last])
+                if last == len(spans):
+                    break
         if len(spans) > 1:
             yield from _card(view, spans)
 

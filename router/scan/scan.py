@@ -4,6 +4,7 @@ Each detector is a bounded RE2 pattern over the whole text (a few microseconds f
 Nothing here is caught: the caller treats an error as the most restrictive answer.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -17,6 +18,7 @@ from router.scan.numbers import find_numbers
 from router.scan.people import find_announced, find_births, find_people
 from router.scan.text import Hit, View
 
+_MOST_ALIKE: Final = 500
 _DETECTORS: Final[tuple[Callable[[View], Iterable[Hit]], ...]] = (
     find_numbers,
     find_documents,
@@ -57,11 +59,16 @@ def warm() -> None:
 
 
 def _strongest(hits: Iterable[Hit]) -> list[Hit]:
-    """Keep one hit for each entity and span, the surest; in the order of the text."""
+    """Keep one hit for each entity and span, the surest, in the order of the text; of equal kind and score the first 500.
+
+    A dump of a hundred thousand cards is told by fewer. Counted by kind and score, so that many weak hits hide no strong one.
+    """
     best: dict[tuple[int, int, str], Hit] = {}
+    seen: Counter[tuple[str, float]] = Counter()
     for hit in hits:
+        seen[hit.entity, hit.score] += 1
         key = (hit.start, hit.end, hit.entity)
-        if key not in best or hit.score > best[key].score:
+        if seen[hit.entity, hit.score] <= _MOST_ALIKE and (key not in best or hit.score > best[key].score):
             best[key] = hit
     return [best[key] for key in sorted(best)]
 

@@ -16,7 +16,7 @@ DISGUISED = st.text(
 )
 
 
-def test_pure_ascii_is_the_same_object():
+def test_pure_ascii_is_the_same_object() -> None:
     text = "4111 1111 1111 1111 \x00 ok"
 
     assert normalise(text).text is text
@@ -40,11 +40,11 @@ def test_pure_ascii_is_the_same_object():
         ("\u1112\u1161\u11ab", "한"),
     ],
 )
-def test_a_disguise_comes_off(text, plain):
+def test_a_disguise_comes_off(text: str, plain: str) -> None:
     assert normalise(text).text == plain
 
 
-def test_a_span_leads_back_over_removed_characters():
+def test_a_span_leads_back_over_removed_characters() -> None:
     text = "card ４１\u200b１１ end"
 
     normal = normalise(text)
@@ -54,7 +54,7 @@ def test_a_span_leads_back_over_removed_characters():
     assert text[5:10] == "４１\u200b１１"
 
 
-def test_a_span_of_a_ligature_is_the_whole_ligature():
+def test_a_span_of_a_ligature_is_the_whole_ligature() -> None:
     normal = normalise("oﬃce")
 
     assert normal.text == "office"
@@ -62,7 +62,7 @@ def test_a_span_of_a_ligature_is_the_whole_ligature():
 
 
 @given(DISGUISED)
-def test_every_span_leads_back_into_the_text(text):
+def test_every_span_leads_back_into_the_text(text: str) -> None:
     normal = normalise(text)
 
     for start in range(len(normal.text)):
@@ -71,7 +71,7 @@ def test_every_span_leads_back_into_the_text(text):
 
 
 @given(DISGUISED)
-def test_spans_keep_their_order(text):
+def test_spans_keep_their_order(text: str) -> None:
     normal = normalise(text)
 
     begins = [normal.original_span(at, at + 1)[0] for at in range(len(normal.text))]
@@ -80,7 +80,7 @@ def test_spans_keep_their_order(text):
 
 
 @given(DISGUISED)
-def test_what_is_plain_stays_as_it_is(text):
+def test_what_is_plain_stays_as_it_is(text: str) -> None:
     once = normalise(text).text
 
     ascii_part = "".join(character for character in text if character.isascii())
@@ -90,7 +90,7 @@ def test_what_is_plain_stays_as_it_is(text):
     )
 
 
-def test_a_run_of_combining_marks_takes_linear_time():
+def test_a_run_of_combining_marks_takes_linear_time() -> None:
     marks = "a" + "\u0301\u0327" * 200_000
 
     started = time.perf_counter()

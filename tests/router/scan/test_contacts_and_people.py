@@ -3,7 +3,7 @@ import pytest
 from router.scan import scan_text
 
 
-def raised(text):
+def raised(text: str) -> set[tuple[str, str]]:
     return {(found.entity, text[found.start : found.end]) for found in scan_text(text) if found.score >= 0.5}
 
 
@@ -29,7 +29,7 @@ def raised(text):
         ("mein Name: Jürgen\nMr. Österberg schrieb", "PERSON", "Österberg"),
     ],
 )
-def test_what_identifies_is_found_where_it_stands(text, entity, value):
+def test_what_identifies_is_found_where_it_stands(text: str, entity: str, value: str) -> None:
     assert (entity, value) in raised(text)
 
 
@@ -50,5 +50,5 @@ def test_what_identifies_is_found_where_it_stands(text, entity, value):
         "my phone is broken since 2019",
     ],
 )
-def test_ordinary_text_identifies_nobody(text):
+def test_ordinary_text_identifies_nobody(text: str) -> None:
     assert raised(text) == set()

@@ -1,9 +1,10 @@
 import pytest
 
+from router.contract import Finding
 from router.scan import scan_text
 
 
-def credentials(text):
+def credentials(text: str) -> list[Finding]:
     return [found for found in scan_text(text) if found.category == "credentials" and found.score >= 0.5]
 
 
@@ -24,7 +25,7 @@ TOKENS = [
 
 
 @pytest.mark.parametrize("token", TOKENS)
-def test_an_issuers_shape_gives_a_token_away(token):
+def test_an_issuers_shape_gives_a_token_away(token: str) -> None:
     text = f"why does {token} not work?"
 
     found = credentials(text)[0]
@@ -48,7 +49,7 @@ def test_an_issuers_shape_gives_a_token_away(token):
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     ],
 )
-def test_a_secret_is_found(text):
+def test_a_secret_is_found(text: str) -> None:
     assert credentials(text)
 
 
@@ -72,11 +73,11 @@ def test_a_secret_is_found(text):
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ],
 )
-def test_talk_of_secrets_is_no_secret(text):
+def test_talk_of_secrets_is_no_secret(text: str) -> None:
     assert credentials(text) == []
 
 
-def test_a_hash_is_listed_and_raises_nothing():
+def test_a_hash_is_listed_and_raises_nothing() -> None:
     found = scan_text("commit 8b1118b376c313ed420e5133ba91307817ed52c2")
 
     assert {(one.entity, one.score) for one in found} == {("HIGH_ENTROPY", 0.4)}

@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from router.scan import scan_text
 
 VALID = {
-    "CREDIT_CARD": ("4111 1111 1111 1111", "4111111111111111", "5500-0000-0000-0004", "371449635398431", "6011000400000000"),
+    "CREDIT_CARD": (
+        "4111 1111 1111 1111",
+        "4111111111111111",
+        "5500-0000-0000-0004",
+        "371449635398431",
+        "6011000400000000",
+    ),
     "IBAN_CODE": ("GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "NO9386011117947"),
     "US_SSN": ("078-05-1123", "536-90-4399"),
     "UK_NINO": ("AB 12 34 56 C", "AB123456C"),
@@ -34,15 +40,17 @@ CASES = [(entity, number) for entity, numbers in VALID.items() for number in num
 WORDS = st.text(st.characters(codec="utf-8", categories=("Ll", "Lu", "Zs", "Po")), max_size=60)
 
 
-def raised(text):
+def raised(text: str) -> set[str]:
     return {finding.entity for finding in scan_text(text) if finding.score >= 0.5}
 
 
 @pytest.mark.parametrize(("entity", "number"), CASES)
-def test_a_number_whose_check_holds_is_found_where_it_stands(entity, number):
+def test_a_number_whose_check_holds_is_found_where_it_stands(entity: str, number: str) -> None:
     text = f"Please look at {number}, thanks"
 
-    spans = [text[found.start : found.end] for found in scan_text(text) if found.entity == entity and found.score >= 0.5]
+    spans = [
+        text[found.start : found.end] for found in scan_text(text) if found.entity == entity and found.score >= 0.5
+    ]
 
     assert spans == [number]
 
@@ -65,7 +73,7 @@ def test_a_number_whose_check_holds_is_found_where_it_stands(entity, number):
         ("UK_NINO", "BG123456C"),
     ],
 )
-def test_a_number_whose_check_fails_is_nobodys(entity, number):
+def test_a_number_whose_check_fails_is_nobodys(entity: str, number: str) -> None:
     assert entity not in {found.entity for found in scan_text(f"Please look at {number}, thanks")}
 
 
@@ -82,7 +90,7 @@ def test_a_number_whose_check_fails_is_nobodys(entity, number):
         "see RFC 2119 and ISO 8601:2004",
     ],
 )
-def test_other_numbers_raise_nothing(text):
+def test_other_numbers_raise_nothing(text: str) -> None:
     assert raised(text) == set()
 
 
@@ -96,12 +104,14 @@ def test_other_numbers_raise_nothing(text):
         ("my bsn 111222333", "NL_BSN"),
     ],
 )
-def test_a_weak_check_and_the_word_for_it_raise(text, entity):
+def test_a_weak_check_and_the_word_for_it_raise(text: str, entity: str) -> None:
     assert entity in raised(text)
 
 
-@pytest.mark.parametrize("disguise", ["４１１１ １１１１ １１１１ １１１１", "4111\u200b1111\u200b1111\u200b1111", "4111‐1111‐1111‐1111"])
-def test_a_disguised_card_is_found_in_the_text_as_sent(disguise):
+@pytest.mark.parametrize(
+    "disguise", ["４１１１ １１１１ １１１１ １１１１", "4111\u200b1111\u200b1111\u200b1111", "4111‐1111‐1111‐1111"]
+)
+def test_a_disguised_card_is_found_in_the_text_as_sent(disguise: str) -> None:
     text = f"Karte: {disguise}!"
 
     found = next(found for found in scan_text(text) if found.entity == "CREDIT_CARD")
@@ -110,7 +120,7 @@ def test_a_disguised_card_is_found_in_the_text_as_sent(disguise):
 
 
 @given(st.sampled_from(CASES), WORDS, WORDS)
-def test_words_around_it_never_hide_a_checked_identifier(case, before, after):
+def test_words_around_it_never_hide_a_checked_identifier(case: tuple[str, str], before: str, after: str) -> None:
     entity, number = case
     text = f"{before}\n{number}\n{after}"
 
@@ -118,12 +128,12 @@ def test_words_around_it_never_hide_a_checked_identifier(case, before, after):
 
 
 @given(st.text(max_size=300))
-def test_every_span_lies_inside_the_text(text):
+def test_every_span_lies_inside_the_text(text: str) -> None:
     for found in scan_text(text, message=3):
         assert 0 <= found.start < found.end <= len(text)
         assert found.message == 3
 
 
 @given(st.text(st.sampled_from("0123456789 -.:/abAB@é４\u200b\n"), max_size=200))
-def test_equal_texts_give_equal_findings(text):
+def test_equal_texts_give_equal_findings(text: str) -> None:
     assert scan_text(text) == scan_text(text)

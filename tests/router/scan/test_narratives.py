@@ -75,16 +75,16 @@ TOPICS = [
 
 
 @pytest.mark.parametrize(("category", "text"), [(name, text) for name, texts in TOLD.items() for text in texts])
-def test_a_fact_told_about_a_person_raises_its_category(category, text):
+def test_a_fact_told_about_a_person_raises_its_category(category: str, text: str) -> None:
     assert category in {found.category for found in scan_text(text) if found.score >= 0.5}
 
 
 @pytest.mark.parametrize("text", TOPICS)
-def test_a_topic_alone_raises_nothing(text):
+def test_a_topic_alone_raises_nothing(text: str) -> None:
     assert [found for found in scan_text(text) if found.score >= 0.5] == []
 
 
-def test_a_fact_late_in_a_long_text_is_found():
+def test_a_fact_late_in_a_long_text_is_found() -> None:
     text = "The weather was fine. " * 500 + "I was diagnosed with lupus." + " It rained." * 500
 
     (found, *_) = [found for found in scan_text(text) if found.category == "health"]

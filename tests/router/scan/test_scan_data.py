@@ -5,6 +5,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,17 +22,17 @@ CHECKED = {
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no shared data at {SHARED}; set LANE_DATA")
 
 
-def cases():
+def cases() -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in (SHARED / "pii/recognizer_cases_dev.jsonl").read_text("utf-8").splitlines()]
     return [row for row in rows if row["recognizer"] in CHECKED]
 
 
-def raises(text):
+def raises(text: str) -> bool:
     return any(found.score >= RAISE_AT for found in scan_text(text))
 
 
 @needs_data
-def test_checked_identifiers_are_recalled():
+def test_checked_identifiers_are_recalled() -> None:
     wanted = [row for row in cases() if row["expected_len"]]
 
     found = [row for row in wanted if any(one.entity in row["entities"] for one in scan_text(row["text"]))]
@@ -41,7 +42,7 @@ def test_checked_identifiers_are_recalled():
 
 
 @needs_data
-def test_what_fails_its_check_is_seldom_taken_for_that_identifier():
+def test_what_fails_its_check_is_seldom_taken_for_that_identifier() -> None:
     others = [row for row in cases() if not row["expected_len"] and not row["spans"]]
 
     wrong = [row for row in others if any(one.entity in row["entities"] for one in scan_text(row["text"]))]
@@ -51,7 +52,7 @@ def test_what_fails_its_check_is_seldom_taken_for_that_identifier():
 
 
 @needs_data
-def test_everyday_queries_are_seldom_blocked():
+def test_everyday_queries_are_seldom_blocked() -> None:
     queries = json.loads((SHARED / "routing/clinc150_dev.json").read_text("utf-8"))["val"]
 
     blocked = [text for text, _ in queries if raises(text)]
@@ -61,7 +62,7 @@ def test_everyday_queries_are_seldom_blocked():
 
 
 @needs_data
-def test_exam_questions_are_seldom_blocked():
+def test_exam_questions_are_seldom_blocked() -> None:
     csv.field_size_limit(1 << 30)
     with (SHARED / "routing/model_results_dev.csv").open(encoding="utf-8", newline="") as file:
         prompts = [row["prompt"] for row in csv.DictReader(file)][:3000]
@@ -71,27 +72,37 @@ def test_exam_questions_are_seldom_blocked():
     assert len(blocked) / len(prompts) <= 0.03
 
 
-def test_a_megabyte_of_anything_takes_linear_time():
-    hostile = {
-        "digits": "1" * 1_000_000,
-        "single digits": "1 " * 500_000,
-        "groups of four": "4111 " * 200_000,
-        "cards": "4111 1111 1111 1111, " * 48_000,
-        "letters": "a" * 1_000_000,
-        "at signs": "a@" * 500_000,
-        "colons": "a:" * 500_000,
-        "told facts": "I was diagnosed with lupus. " * 36_000,
-        "phones": "call +44 20 7946 0958 " * 45_000,
-        "passwords": "password=" * 110_000,
-        "names": "my name is Ada " * 66_000,
-        "accents": "é" * 500_000,
-    }
-    slow = {}
+HOSTILE = {
+    "digits": "1",
+    "single digits": "1 ",
+    "groups of four": "4111 ",
+    "cards": "4111 1111 1111 1111, ",
+    "letters": "a",
+    "at signs": "a@",
+    "colons": "a:",
+    "told facts": "I was diagnosed with lupus. ",
+    "subjects": "my mother and ",
+    "phones": "call +44 20 7946 0958 ",
+    "passwords": "password=",
+    "names": "my name is Ada ",
+    "accents": "é",
+    "invisible": "4\u200b",
+}
 
-    for name, text in hostile.items():
-        started = time.perf_counter()
-        scan_text(text)
-        if (seconds := time.perf_counter() - started) > 15:
-            slow[name] = seconds
 
-    assert slow == {}
+def seconds_of(text: str) -> float:
+    started = time.process_time()
+    scan_text(text)
+    return time.process_time() - started
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
+def test_twice_the_text_takes_about_twice_the_time(piece: str) -> None:
+    size = 60_000
+    once = (piece * size)[:size]
+    seconds_of(once)
+
+    short, long = seconds_of(once), seconds_of((piece * size)[: 4 * size])
+
+    assert long < 10 * short + 0.2
+    assert long < 12
