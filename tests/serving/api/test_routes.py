@@ -9,6 +9,7 @@ from router.errors import LaneOverloaded, LaneUnreachable
 from router.lane import Stop, TextDelta
 
 pytestmark = pytest.mark.anyio
+KEY = "lane-test-key"
 CARD = "Please note my card 4111 1111 1111 1111 for the order."
 
 
@@ -251,3 +252,39 @@ async def test_sixty_four_at_once_are_all_answered(system: Any) -> None:
                 group.start_soon(one)
 
     assert statuses == [200] * 64
+
+
+async def test_a_client_that_hangs_up_before_a_whole_answer_stops_the_lane(system: Any) -> None:
+    started, stopped = anyio.Event(), anyio.Event()
+
+    class Endless:
+        async def stream(self, _call: Any) -> Any:
+            started.set()
+            try:
+                await anyio.sleep_forever()
+                yield ()
+            finally:
+                stopped.set()
+
+    system.lanes["fast_small"] = Endless()
+    messages = [{"type": "http.request", "body": orjson.dumps(body()), "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if messages:
+            return messages.pop()
+        await started.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [(b"authorization", f"Bearer {KEY}".encode())],
+        "query_string": b"",
+    }
+    with anyio.fail_after(5):
+        await system.app(scope, receive, send)
+        await stopped.wait()
