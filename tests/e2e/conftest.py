@@ -46,6 +46,10 @@ class RunningSystem:
         """The API key that was minted under `org/key id`."""
         return str(json.loads(self.settings.keys_file.read_text())[name])
 
+    def processes(self, title: str) -> list[psutil.Process]:
+        """The system's processes of this title."""
+        return [process for process in _processes_of(self.settings) if process.name() == title]
+
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningSystem]:

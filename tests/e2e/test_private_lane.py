@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.contract import ImagePart, Message, Sampling
-from router.errors import ContextTooLong, SchemaRefused, UnsupportedField
+from router.errors import ContextTooLong, LaneUnreachable, SchemaRefused, UnsupportedField
 from router.lane import LaneEvent, Stop, TextDelta, Usage
 from router.validate import validate_answer
 
@@ -144,3 +144,28 @@ def test_sixty_four_requests_at_once_are_all_answered(private: Any) -> None:
     answers = private.run(all_at_once(), 300.0)
 
     assert all(isinstance(events[-1], Stop) for events in answers)
+
+
+def test_a_killed_engine_fails_its_requests_clearly_and_comes_back(private: Any, system: Any) -> None:
+    async def under_fire() -> list[BaseException | None]:
+        call = private.call("Tell a very long story.", max_tokens=2000)
+        asked = [asyncio.create_task(private.answer(call)) for _ in range(3)]
+        while await private.running() < len(asked):  # noqa: ASYNC110 - what is polled lives in another process
+            await asyncio.sleep(0.05)
+        for engine in system.processes("VLLM::EngineCore"):
+            engine.kill()
+        await asyncio.wait(asked, timeout=30)
+        return [task.exception() for task in asked if task.done()]
+
+    async def back() -> str:
+        while True:
+            try:
+                return text_of(await private.answer(private.call("What is the capital of France?")))
+            except LaneUnreachable:
+                await asyncio.sleep(1)
+
+    failures = private.run(under_fire())
+    answer = private.run(back(), 300.0)
+
+    assert [type(failure) for failure in failures] == [LaneUnreachable] * 3
+    assert answer == "The capital of France is Paris."
