@@ -1,6 +1,7 @@
 """Which deployments make up the system? One ingress (any number of replicas), one keeper, one deployment per private model."""
 
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -15,6 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from router.lane import Lane
+from router.scan import warm
 from serving.api.auth import read_keys
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
@@ -58,6 +60,7 @@ class Ingress:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Build the application; Ray Serve calls this in the replica, once."""
         settings = self._settings
+        warm()
         gateway = Gateway(
             bundle=self._bundle,
             lanes=self._lanes(),
@@ -67,6 +70,9 @@ class Ingress:
             salt=settings.salt_file.read_bytes(),
         )
         keys = read_keys(self._bundle, settings.keys_file)
+        # What is loaded now stays: unfrozen, the collector walks all of it again and again, in the middle of somebody's decision.
+        gc.collect()
+        gc.freeze()
         return make_api(Api(gateway, keys, self._not_ready), self._keeper.refresh_forever)
 
     def _lanes(self) -> dict[str, Lane]:
