@@ -5,6 +5,7 @@ Ratios are against the bare server of the same run: a shared machine's absolute 
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -22,6 +23,7 @@ from benchmarks.sides import bare_stub, bare_vllm, stub_system, whole_system
 from router.bundle import Bundle, load_bundle
 from router.contract import Message, RouteRequest, TextPart
 from router.decide import decide
+from router.scan import warm
 from router.state import State
 from serving.settings import Settings, read_settings
 
@@ -60,7 +62,10 @@ def prompts(count: int, label: str) -> list[str]:
 
 
 def decide_microseconds(bundle: Bundle, count: int) -> list[float]:
-    """Return how long each decision over a 2,000-character prompt took. No two prompts are equal."""
+    """Return how long each decision over a 2,000-character prompt took, set up as in an ingress. No two prompts are equal."""
+    warm()
+    gc.collect()
+    gc.freeze()
     taken = []
     for n in range(count):
         sentences = (_SENTENCES[k % len(_SENTENCES)].format(n=n * 31 + k) for k in range(PROMPT_CHARACTERS // 80 + 5))
