@@ -63,9 +63,8 @@ class PrivateModel:
     async def __init__(self, spec: dict[str, Any], folder: str) -> None:  # type: ignore[misc]  # Serve awaits it.
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
         from serving.private.engine import PrivateEngine
-        from serving.private.ray_metrics import stat_loggers
 
-        self._engine = await PrivateEngine.start(ModelSpec.model_validate(spec), Path(folder), stat_loggers())
+        self._engine = await PrivateEngine.start(ModelSpec.model_validate(spec), Path(folder))
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
         """Answer a call; see `replica_stream`."""

@@ -56,11 +56,11 @@ class PrivateEngine:
         self._last_output = time.monotonic()
 
     @classmethod
-    async def start(cls, spec: ModelSpec, folder: Path, stat_loggers: list[Any] | None = None) -> "PrivateEngine":
+    async def start(cls, spec: ModelSpec, folder: Path) -> "PrivateEngine":
         """Load the weights, start the engine's process, and warm it up: the first constrained call was seen to take 18 s."""
         prepare_environment(spec)
         arguments = engine_arguments(spec, folder)
-        engine = AsyncLLM.from_engine_args(arguments, stat_loggers=stat_loggers)
+        engine = AsyncLLM.from_engine_args(arguments)
         try:
             state = State()
             await init_app_state(
