@@ -240,8 +240,18 @@ class Budgets(Frozen):
     context_chunks: int = 0
 
 
+class Alarm(Frozen):
+    """How much a text looks like something unwanted, and whether that is enough to act upon."""
+
+    score: float = Field(default=0.0, ge=0, le=1)
+    flag: bool = False
+
+
 class Topic(Frozen):
-    """What the request is about. Topic raises the tier, never the label: a question about severance holds nobody's data."""
+    """What the request is about. Topic raises the tier, never the label: a question about severance holds nobody's data.
+
+    `attack`: it tries to turn the model against its instructions (jailbreak, injection). `harm`: it asks for help to do harm.
+    """
 
     intent: str
     confidence: float = Field(ge=0, le=1)
@@ -250,6 +260,8 @@ class Topic(Frozen):
     out_of_scope: bool = False
     state_changing: bool = False
     regulated: tuple[str, ...] = ()
+    attack: Alarm = Alarm()
+    harm: Alarm = Alarm()
     difficulty: float | None = None
 
 
