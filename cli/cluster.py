@@ -31,21 +31,25 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to serve on; by default $LANE_PORT, else 8000.")] = None,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay; Ctrl-C ends everything.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="With --foreground: send three requests when ready.")] = False,
+    door: Annotated[
+        bool,
+        typer.Option("--door/--no-door", help="Start the door too, or leave it to a unit of its own (`lane door`)."),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Start the door, Ray Serve and the models of the bundle; return when all of them answer."""
     settings = read_settings(bundle, port)
     if foreground:
-        _stay(settings, demo=demo)
+        _stay(settings, demo=demo, door=door)
         return
-    _start_in_background(settings)
+    _start_in_background(settings, door=door)
     if json:
         print(orjson.dumps({"ready": True, "address": _address(settings)}).decode())
     else:
         Console().print(f'Ready at [bold]{_address(settings)}/v1[/bold]. Ask: lane ask "…"   End: lane down')
 
 
-def _stay(settings: Settings, *, demo: bool) -> None:
+def _stay(settings: Settings, *, demo: bool, door: bool) -> None:
     from cli.demo import show_demo
 
     console = Console(stderr=True)
@@ -60,10 +64,10 @@ def _stay(settings: Settings, *, demo: bool) -> None:
         if demo:
             show_demo(settings)
 
-    Supervision(settings, os.environ, say).run(when_ready, _READY_SECONDS)
+    Supervision(settings, os.environ, say, with_door=door).run(when_ready, _READY_SECONDS)
 
 
-def _start_in_background(settings: Settings) -> None:
+def _start_in_background(settings: Settings, *, door: bool) -> None:
     """Start the supervisor in a session of its own and show its progress until it is ready. Raises `CannotStart`."""
     running = supervisor_of(settings)
     if running is not None:
@@ -78,6 +82,7 @@ def _start_in_background(settings: Settings) -> None:
         "--port",
         str(settings.port),
         "--foreground",
+        "--door" if door else "--no-door",
     ]
     log_path = settings.logs / "supervisor.log"
     with log_path.open("wb") as log_file:

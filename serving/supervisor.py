@@ -44,12 +44,16 @@ class CannotStart(RouterError):
 
 
 class Supervision:
-    """One run of the system: start it, stay with it, end it."""
+    """One run of the system: start it, stay with it, end it.
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str], say: Say) -> None:
+    `with_door=False` leaves the door to a unit of its own (another user, another network): then no provider key may be here at all.
+    """
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str], say: Say, *, with_door: bool = True) -> None:
         self._settings = settings
         self._environment = dict(environment)
         self._say = say
+        self._with_door = with_door
         self._stop = threading.Event()
         self._door: subprocess.Popen[bytes] | None = None
         self._cluster: subprocess.Popen[bytes] | None = None
@@ -63,7 +67,7 @@ class Supervision:
             signal.signal(number, self._on_signal)
         claim(self._settings)
         try:
-            if any(lane.is_hosted for lane in bundle.lanes.values()):
+            if self._with_door and any(lane.is_hosted for lane in bundle.lanes.values()):
                 self._say("starting the door")
                 self._door = self._start_door()
             self._cluster = self._start_cluster(bundle)
@@ -78,6 +82,8 @@ class Supervision:
         if running is not None:
             raise CannotStart(f"already running here (process {running.pid}); `lane down` ends it")
         bundle = load_bundle(self._settings.bundle)
+        if not self._with_door:
+            self._refuse_keys(bundle)
         for model in bundle.models.values():
             if not (self._settings.models / model.folder / "config.json").exists():
                 raise CannotStart(
@@ -92,6 +98,14 @@ class Supervision:
                 raise CannotStart(f"{address} is in use ({error.strerror}); set LANE_PORT to a free port") from error
         ensure_secrets(self._settings, bundle)
         return bundle
+
+    def _refuse_keys(self, bundle: Bundle) -> None:
+        """Where the door runs elsewhere, a key in this environment is one copy too many."""
+        variables = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
+        if found := sorted(name for name in variables if self._environment.get(name)):
+            raise CannotStart(
+                f"{', '.join(found)} is set here: without its door, this node must not hold a provider's key"
+            )
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
