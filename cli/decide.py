@@ -1,22 +1,18 @@
-"""`lane decide`: what would the router do with this? One text, or a file of requests, without a running cluster.
-
-Reads and answers line by line, in order, in constant memory. A bad line gets an error line; the others are still answered.
-"""
+"""`lane decide`: what would the router do with this? One text, or a file of requests, without a running cluster."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 from pydantic import ValidationError
 
+from cli.lines import answer_file, complaint, write
 from router.contract import Channel, Decision, Frozen, Label, Mode, RouteRequest
-from router.errors import BadRequest, RouterError, outcome_of
+from router.errors import BadRequest
 from router.state import State
 
 if TYPE_CHECKING:
@@ -56,6 +52,10 @@ class Decider:
 
         return decide(self._request(fields), self.bundle, self.state)
 
+    def answer(self, fields: Mapping[str, Any]) -> bytes:
+        """Answer one line's fields: its ID and the decision, as one line of JSON."""
+        return _decided(fields.get("id"), self.decide(fields))
+
     def _request(self, fields: Mapping[str, Any]) -> RouteRequest:
         given = {name: value for name, value in fields.items() if value is not None}
         try:
@@ -71,7 +71,7 @@ class Decider:
                 model=line.model,
             )
         except ValidationError as error:
-            raise BadRequest(_complaint(error)) from error
+            raise BadRequest(complaint(error)) from error
 
 
 def decide(
@@ -92,10 +92,10 @@ def decide(
         raise BadRequest('give one text, or --input with a file of requests: lane decide "…", lane decide --input FILE')
     decider = _decider(bundle, org, model, live=live)
     if input is not None:
-        raise typer.Exit(_decide_lines(decider, input))
+        raise typer.Exit(answer_file(decider.answer, input, "requests"))
     decision = decider.decide({"text": text})
     if json:
-        _write(_decided(None, decision))
+        write(_decided(None, decision))
         return
     from rich.console import Console
 
@@ -113,21 +113,6 @@ def keyless_lanes(bundle: "Bundle", environment: Mapping[str, str]) -> dict[str,
     }
 
 
-def answer_lines(decider: Decider, lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield an output line and its exit code for each input line, in order. Empty lines are no requests."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        fields: object = None
-        try:
-            fields = _parse(line)
-            decision = decider.decide(fields)
-        except Exception as error:  # noqa: BLE001 - one line's failure, even a bug's, must not take the others' answers
-            yield _failed(_id_of(fields), number, error), outcome_of(error).exit_code
-        else:
-            yield _decided(fields.get("id"), decision), 0
-
-
 def _decider(bundle: Path | None, org: str, model: str, *, live: bool) -> Decider:
     # Cedar, CEL and the classifier's weights: not for `lane --help`.
     from router.bundle import load_bundle
@@ -138,17 +123,6 @@ def _decider(bundle: Path | None, org: str, model: str, *, live: bool) -> Decide
     return Decider(loaded, State(lanes_off=keyless_lanes(loaded, os.environ) if live else {}), org, model)
 
 
-def _decide_lines(decider: Decider, source: str) -> int:
-    """Answer a file or stdin on stdout; return 2 when a line was at fault, 1 when one failed otherwise, else 0."""
-    worst = 0
-    with _opened(source) as (lines, advance):
-        for answer, exit_code in answer_lines(decider, lines):
-            _write(answer)
-            worst = max(worst, exit_code)
-            advance()
-    return worst
-
-
 def _messages(line: DecideLine) -> Any:
     from serving.api.messages import parse_messages
 
@@ -157,69 +131,5 @@ def _messages(line: DecideLine) -> Any:
     return parse_messages(line.messages if line.text is None else [{"role": "user", "content": line.text}])
 
 
-def _parse(line: bytes) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadRequest("not a JSON object")
-    return fields
-
-
-def _complaint(error: ValidationError) -> str:
-    """Name the field and what is wrong with it; the value itself is never quoted."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
-
-
-def _id_of(fields: object) -> Any:
-    return fields.get("id") if isinstance(fields, dict) else None
-
-
 def _decided(line_id: Any, decision: Decision) -> bytes:
     return b'{"id":' + orjson.dumps(line_id) + b',"decision":' + decision.model_dump_json(by_alias=True).encode() + b"}"
-
-
-def _failed(line_id: Any, number: int, error: Exception) -> bytes:
-    says = str(error) if isinstance(error, RouterError) else f"internal error ({type(error).__name__})"
-    detail = {"code": outcome_of(error).code, "message": f"line {number}: {says}"}
-    return orjson.dumps({"id": line_id, "error": detail})
-
-
-def _write(line: bytes) -> None:
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()  # A program that feeds us one line waits for its answer.
-
-
-@contextmanager
-def _opened(source: str) -> Iterator[tuple[Iterable[bytes], Callable[[], None]]]:
-    """Open the input, with a count on stderr where a person watches. Raises `BadRequest` for a file that can't be read."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    shown = Progress(
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with _stream(source) as lines, shown:
-        task = shown.add_task("requests", total=None)
-        yield lines, lambda: shown.advance(task)
-
-
-@contextmanager
-def _stream(source: str) -> Iterator[BinaryIO]:
-    if source == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        file = Path(source).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise BadRequest(f"--input {source}: {error.strerror}") from error
-    with file:
-        yield file

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, cluster, decide, doctor, door, explain
+from cli import ask, cluster, decide, doctor, door, explain, scan
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 
@@ -40,6 +40,7 @@ app.command()(cluster.status)
 app.command()(doctor.doctor)
 app.command()(ask.ask)
 app.command()(decide.decide)
+app.command()(scan.scan)
 app.command()(explain.explain)
 app.add_typer(bundle_app, name="bundle")
 app.command()(door.door)

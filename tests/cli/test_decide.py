@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.decide import Decider, answer_lines, keyless_lanes
+from cli.decide import Decider, keyless_lanes
+from cli.lines import answer_lines
 from cli.main import app
 from router.bundle import load_bundle
 from router.state import State
@@ -21,7 +22,7 @@ def decider() -> Decider:
 
 def answers(decider: Decider, *lines: object) -> list[dict[str, Any]]:
     encoded = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
-    return [json.loads(answer) for answer, _ in answer_lines(decider, encoded)]
+    return [json.loads(answer) for answer, _ in answer_lines(decider.answer, encoded)]
 
 
 def error_of(decider: Decider, line: object) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def test_lines_are_read_only_as_answers_are_taken(decider: Decider) -> None:
             taken += 1
             yield b'{"text": "Hello"}\n'
 
-    lines = answer_lines(decider, endless())
+    lines = answer_lines(decider.answer, endless())
     next(lines)
     next(lines)
 
