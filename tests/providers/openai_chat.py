@@ -13,6 +13,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 MODEL_VERSION = "stand-in-2026-11-01"
@@ -60,10 +61,15 @@ class _HungUp(Exception):
 
 @dataclass
 class StandIn:
-    """The server. `received` holds every request, `hung_up` counts clients that left before their answer's end."""
+    """The server. `received` holds every request, `hung_up` counts clients that left before their answer's end.
+
+    `log`: a file that gets each request's headers and body as a JSON line, for whoever started this as a process.
+    """
 
     key: str = "sk-stand-in-0123456789abcdef"
     port: int = 0
+    host: str = "127.0.0.1"
+    log: Path | None = None
     behaviour: Behaviour = Behaviour()
     received: list[Received] = field(default_factory=list)
     hung_up: int = 0
@@ -89,7 +95,7 @@ class StandIn:
         """Serve until stopped."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=2**26)
+        server = await asyncio.start_server(self._connected, self.host, self.port, limit=2**26)
         self.port = server.sockets[0].getsockname()[1]
         if ready is not None:
             ready.set()
@@ -108,6 +114,7 @@ class StandIn:
         try:
             while (request := await _read(reader)) is not None:
                 self.received.append(request)
+                self._write_down(request)
                 await self._while_connected(self._answer(request, writer), reader)
         except _HungUp:
             self.hung_up += 1
@@ -115,6 +122,12 @@ class StandIn:
             pass
         finally:
             writer.close()
+
+    def _write_down(self, request: Received) -> None:
+        if self.log is not None:
+            line = json.dumps({"path": request.path, "headers": request.headers, "body": request.body.decode()})
+            with self.log.open("a") as log:
+                log.write(line + "\n")
 
     async def _while_connected(self, answer: Any, reader: asyncio.StreamReader) -> None:
         """Run the answer; a client that closes meanwhile ends it."""
@@ -276,7 +289,9 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default=StandIn.host)
     parser.add_argument("--key", default=StandIn.key)
+    parser.add_argument("--log", type=Path)
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(StandIn(key=arguments.key, port=arguments.port).serve())
+        asyncio.run(StandIn(**vars(arguments)).serve())
