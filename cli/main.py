@@ -8,6 +8,7 @@ import typer
 from cli import ask, cluster, decide, doctor, door, explain, scan
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
+from cli.render import cluster_app
 
 app = typer.Typer(
     name="lane",
@@ -43,6 +44,7 @@ app.command()(decide.decide)
 app.command()(scan.scan)
 app.command()(explain.explain)
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(cluster_app, name="cluster")
 app.command()(door.door)
 
 

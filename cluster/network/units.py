@@ -1,0 +1,83 @@
+"""systemd units: the node's processes and the door, each a user of its own, each with the addresses it may speak to.
+
+`IPAddressDeny=any` is a filter in the kernel on every packet of the unit's processes and their children: unlike a firewall's rule
+it can't be forgotten when the unit is moved, and unlike a setting of ours it holds for code that is not ours.
+"""
+
+from collections.abc import Sequence
+
+from cluster.network.site import Network, Site
+
+_COMMON = """\
+Restart=always
+RestartSec=5
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+ProtectSystem=strict
+ProtectHome=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+UMask=0077
+Environment=PYTHONSAFEPATH=1
+"""
+
+
+def node_unit(site: Site, key_variables: Sequence[str]) -> str:
+    """Return the unit of a private node: Ray, the router and the engines. It reaches other nodes and its callers, and nothing else.
+
+    `key_variables` are taken out of its environment: a provider's key is the door's alone.
+    """
+    unset = f"UnsetEnvironment={' '.join(key_variables)}\n" if key_variables else ""
+    return f"""\
+[Unit]
+Description=private-lane node: router and private models, without a way out
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+User=lane
+Group=lane
+Environment=LANE_HOME=/var/lib/lane LANE_BUNDLE=/etc/lane/bundle LANE_MODELS=/srv/lane/models LANE_HOST=0.0.0.0
+{unset}ExecStart=/opt/lane/bin/lane up --foreground --no-door
+TimeoutStopSec=150
+{_COMMON}ReadWritePaths=/var/lib/lane /tmp /dev/shm
+InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+{_addresses([*site.nodes, *site.clients])}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def door_unit(site: Site, providers: Sequence[Network]) -> str:
+    """Return the door's unit. It reaches the providers and the resolvers, and is reached over its Unix socket."""
+    return f"""\
+[Unit]
+Description=private-lane door: the only way out
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+User=lane-door
+Group=lane
+Environment=LANE_HOME=/var/lib/lane LANE_BUNDLE=/etc/lane/bundle
+EnvironmentFile=/etc/lane/door.env
+ExecStart=/opt/lane/bin/lane door
+TimeoutStopSec=30
+{_COMMON}ReadWritePaths=/var/lib/lane
+PrivateTmp=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+{_addresses([*providers, *site.dns])}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _addresses(allowed: Sequence[Network]) -> str:
+    listed = "\n".join(f"IPAddressAllow={network}" for network in allowed)
+    return f"IPAddressDeny=any\nIPAddressAllow=localhost\n{listed}\n"
