@@ -114,9 +114,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         ({"openai": ["::/0"]}, "too wide"),
     ],
 )
-def test_addresses_that_would_undo_the_promise_are_refused(
-    starter: Bundle, providers: dict[str, Any], says: str
-) -> None:
+def test_addresses_that_would_undo_the_promise_are_refused(providers: dict[str, Any], says: str) -> None:
     site = Site.model_validate({"nodes": OURS[:1], "clients": OURS[1:], "providers": providers})
 
     with pytest.raises(SiteInvalid, match=says):
