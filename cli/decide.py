@@ -17,6 +17,7 @@ from router.state import State
 
 if TYPE_CHECKING:
     from router.bundle import Bundle
+    from serving.settings import Settings
 
 DEFAULT_ORG = "local"
 """The starter bundle's own tenant."""
@@ -82,7 +83,10 @@ def decide(
     bundle: Annotated[
         Path | None, typer.Option(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False)
     ] = None,
-    live: Annotated[bool, typer.Option("--live", help="Count hosted lanes without a key here as off.")] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Count lanes that are switched off, and hosted ones without a key here, as off."),
+    ] = False,
     org: Annotated[str, typer.Option(help="The tenant, where a line names none.")] = DEFAULT_ORG,
     model: Annotated[str, typer.Option(help="`auto`, a lane or a model, where a line names none.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")] = False,
@@ -113,14 +117,24 @@ def keyless_lanes(bundle: "Bundle", environment: Mapping[str, str]) -> dict[str,
     }
 
 
+def switched_off(settings: "Settings", bundle: "Bundle") -> dict[str, str]:
+    """Return the lanes that were switched off here (`lane lanes off`); none where nothing was ever started or switched."""
+    from serving.lockout import Lockout, lane_switches
+
+    folder = settings.lanes_off_folder
+    return lane_switches(Lockout(folder), bundle.lanes)() if folder.exists() else {}
+
+
 def _decider(bundle: Path | None, org: str, model: str, *, live: bool) -> Decider:
     # Cedar, CEL and the classifier's weights: not for `lane --help`.
     from router.bundle import load_bundle
     from serving.settings import read_settings
 
-    loaded = load_bundle(read_settings(bundle).bundle)
+    settings = read_settings(bundle)
+    loaded = load_bundle(settings.bundle)
     # The keys themselves stay where they are: only whether they are set is read.
-    return Decider(loaded, State(lanes_off=keyless_lanes(loaded, os.environ) if live else {}), org, model)
+    off = keyless_lanes(loaded, os.environ) | switched_off(settings, loaded) if live else {}
+    return Decider(loaded, State(lanes_off=off), org, model)
 
 
 def _messages(line: DecideLine) -> Any:

@@ -8,6 +8,7 @@ import typer
 from cli import ask, cluster, decide, doctor, door, explain, scan
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
+from cli.lanes import lanes_app
 from cli.render import cluster_app
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ app.command()(scan.scan)
 app.command()(explain.explain)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(cluster_app, name="cluster")
+app.add_typer(lanes_app, name="lanes")
 app.command()(door.door)
 
 

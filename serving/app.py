@@ -22,6 +22,7 @@ from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.hosted import HostedLane, door_client
 from serving.keeper import Keeper, KeeperClient
+from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
 from serving.private.deployment import private_application
 from serving.private.lane import PrivateLane
@@ -55,7 +56,8 @@ class Ingress:
         self._models = dict(models)
         self._bundle = load_bundle(settings.bundle)
         hosted = tuple(lane.name for lane in self._bundle.lanes.values() if lane.is_hosted)
-        self._keeper = KeeperClient(keeper, hosted, time.monotonic)
+        switched_off = lane_switches(Lockout(settings.lanes_off_folder), self._bundle.lanes)
+        self._keeper = KeeperClient(keeper, hosted, time.monotonic, switched_off)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Build the application; Ray Serve calls this in the replica, once."""

@@ -113,21 +113,33 @@ class KeeperHandle(Protocol):
 
 
 class KeeperClient:
-    """An ingress replica's view of the keeper: lanes by a snapshot refreshed every second, sessions by asking."""
+    """An ingress replica's view of the state: lanes by a snapshot refreshed every second, sessions by asking the keeper.
 
-    def __init__(self, handle: KeeperHandle, hosted: tuple[str, ...], monotonic: Callable[[], float]) -> None:
+    What an operator switched off is read from the home folder each time, so that it holds at once and without the keeper.
+    """
+
+    def __init__(
+        self,
+        handle: KeeperHandle,
+        hosted: tuple[str, ...],
+        monotonic: Callable[[], float],
+        switched_off: Callable[[], dict[str, str]],
+    ) -> None:
+        """Take the keeper's `handle`, the names of the `hosted` lanes, a clock, and `serving.lockout.lane_switches`."""
         self._handle = handle
         self._hosted = hosted
         self._monotonic = monotonic
+        self._switched_off = switched_off
         self._lanes_off: dict[str, str] = {}
         self._seen_at: float | None = None
 
     @property
     def lanes_off(self) -> dict[str, str]:
-        """The lanes not to be used; all hosted ones while the keeper has not answered for five seconds."""
+        """The lanes not to be used now; all hosted ones while the keeper has not answered for five seconds."""
+        known = self._lanes_off
         if self._seen_at is None or self._monotonic() - self._seen_at > _STALE_SECONDS:
-            return dict.fromkeys(self._hosted, "the state's owner does not answer")
-        return self._lanes_off
+            known = dict.fromkeys(self._hosted, "the state's owner does not answer")
+        return known | self._switched_off()
 
     async def refresh_forever(self) -> None:
         """Keep the snapshot fresh. Any failure leaves it to go stale, which closes the hosted lanes."""

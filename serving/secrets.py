@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from router.bundle import Bundle
+from serving.lockout import Lockout
 from serving.settings import Settings
 
 
@@ -16,6 +17,7 @@ def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
     """Make what is missing below the home folder; what is there stays."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.logs.mkdir(mode=0o700, exist_ok=True)
+    Lockout(settings.lanes_off_folder).make()
     if not settings.permit_key_file.exists():
         key = Ed25519PrivateKey.generate()
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

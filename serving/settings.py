@@ -66,6 +66,11 @@ class Settings(Frozen):
         return self.home / "keys.json"
 
     @property
+    def lanes_off_folder(self) -> Path:
+        """Tags of the lanes that an operator switched off (`serving.lockout`); the door and every ingress replica read it."""
+        return self.home / "lanes-off"
+
+    @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]

@@ -64,7 +64,7 @@ async def _answer(door: Door, asked: Asked) -> Response:
                 await _record_refusal(door, asked, verdict)
                 return _refusal(DoorRefused(verdict.because, verdict.policies))
             case Allow():
-                if because := door.off.get(verdict.lane.name):
+                if because := door.lanes_off().get(verdict.lane.name):
                     return _refusal(LaneUnreachable(verdict.lane.name, because))
                 intent = _intent(verdict, asked.body)
                 return Relay(door, verdict, asked.body, intent, await door.write(door.ledger.intend, intent))

@@ -34,10 +34,14 @@ def _one_writer() -> ThreadPoolExecutor:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds."""
+    """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds.
+
+    `switched_off` is asked before each send: the lanes that an operator switched off.
+    """
 
     rules: Rules
     off: Mapping[str, str]
+    switched_off: Callable[[], Mapping[str, str]]
     ledger: Ledger
     sender: Sender
     now: Callable[[], float]
@@ -47,8 +51,13 @@ class Door:
     def status(self) -> DoorStatus:
         """Say which bundle is in force here and which lanes can be used."""
         hosted = [name for name, lane in self.rules.lanes.items() if lane.is_hosted]
-        lanes = {name: LaneStatus(on=name not in self.off, because=self.off.get(name, "")) for name in hosted}
+        off = self.lanes_off()
+        lanes = {name: LaneStatus(on=name not in off, because=off.get(name, "")) for name in hosted}
         return DoorStatus(bundle_hash=self.rules.bundle_hash, lanes=lanes)
+
+    def lanes_off(self) -> dict[str, str]:
+        """Return the lanes that nothing is sent to now, each with the reason."""
+        return {**self.off, **self.switched_off()}
 
     def write(self, append: Callable[[_Event, float], str], event: _Event) -> Awaitable[str]:
         """Hand an entry to the ledger's thread. What was handed over is written, even when nobody waits for it any more."""

@@ -28,6 +28,7 @@ from serving.door.door import Door
 from serving.door.guard import Rules
 from serving.door.ledger import Ledger
 from serving.door.provider import Providers
+from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_public_key
 from serving.processes import die_with_parent
 from serving.settings import Settings
@@ -53,7 +54,8 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str])
     keys = provider_keys(bundle, environment)
     rules = rules_of(bundle, read_public_key(settings.permit_public_file))
     with contextlib.closing(Ledger(settings.ledger_file)) as ledger:
-        door = Door(rules, lanes_without_key(bundle, keys), ledger, Providers(keys), time.time)
+        switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
+        door = Door(rules, lanes_without_key(bundle, keys), switched_off, ledger, Providers(keys), time.time)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door),

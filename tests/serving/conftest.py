@@ -14,6 +14,7 @@ from serving.api.auth import Caller, Keys
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.keeper import KeeperClient, SessionLabels
+from serving.lockout import Lockout, lane_switches
 from serving.store import EvidenceStore
 
 KEY = "lane-test-key"
@@ -61,7 +62,10 @@ class System:
         self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
         self.store = EvidenceStore(folder / "evidence.sqlite")
         hosted = tuple(lane.name for lane in bundle.lanes.values() if lane.is_hosted)
-        client = KeeperClient(self.keeper, hosted, time.monotonic)
+        self.switches = Lockout(folder / "lanes-off")
+        self.switches.make()
+        switched_off = lane_switches(self.switches, bundle.lanes)
+        client = KeeperClient(self.keeper, hosted, time.monotonic, switched_off)
         gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt")
         keys = Keys(((hashlib.sha256(KEY.encode()).digest(), Caller("local", "test")),))
         self.missing: dict[str, str] = {}

@@ -288,3 +288,44 @@ async def test_a_client_that_hangs_up_before_a_whole_answer_stops_the_lane(syste
     with anyio.fail_after(5):
         await system.app(scope, receive, send)
         await stopped.wait()
+
+
+async def test_a_switched_off_lane_gets_no_new_request_private_or_hosted_and_says_why(system: Any) -> None:
+    await system.all_lanes_on()
+    system.switches.lock("private", "bad weights")
+    system.switches.lock("premium", "it leaks")
+    async with system.http() as http:
+        private = await http.post("/v1/chat/completions", json=body(model="private"))
+        hosted = await http.post("/v1/chat/completions", json=body(model="premium"))
+        listed = [model["id"] for model in (await http.get("/v1/models")).json()["data"]]
+        system.switches.unlock("premium")
+        again = await http.post("/v1/chat/completions", json=body(model="premium"))
+
+    assert (private.status_code, hosted.status_code, again.status_code) == (503, 503, 200)
+    assert "because bad weights" in private.json()["error"]["message"]
+    assert "because it leaks" in hosted.json()["error"]["message"]
+    assert not {"private", "premium"} & set(listed)
+    assert system.lanes["private"].calls == []
+    assert len(system.lanes["premium"].calls) == 1
+
+
+async def test_the_switches_hold_while_the_keeper_is_gone(system: Any) -> None:
+    system.keeper.gone = True
+    system.switches.lock("fast_small")
+
+    async with system.http() as http:
+        response = await http.post("/v1/chat/completions", json=body(model="fast_small"))
+
+    assert response.status_code == 503
+    assert system.lanes["fast_small"].calls == []
+
+
+async def test_switches_that_can_t_be_read_close_every_lane(system: Any) -> None:
+    await system.all_lanes_on()
+    system.switches.folder.rmdir()
+
+    async with system.http() as http:
+        response = await http.post("/v1/chat/completions", json=body())
+
+    assert response.status_code == 503
+    assert all(lane.calls == [] for lane in system.lanes.values())

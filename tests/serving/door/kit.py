@@ -167,6 +167,7 @@ def open_door(folder: Path, provider: StandIn, lane: LaneSpec | None = None, **c
     fields: dict[str, Any] = {
         "rules": rules_for(lane),
         "off": {},
+        "switched_off": dict,
         "ledger": Ledger(ledger_file),
         "sender": Providers(keys, time.time),
         "now": time.time,

@@ -32,6 +32,7 @@ from serving.door.ledger import Intent, Outcome, Refused
 from serving.door.provider import Providers
 from serving.door.wire import LANE_HEADER, PERMIT_HEADER, decode_line
 from serving.hosted import HostedLane, door_client, door_status
+from serving.lockout import Lockout, lane_switches
 from tests.providers.openai_chat import MODEL_VERSION, Behaviour, StandIn
 from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, a_token, hosted_of, open_door, wait_for
 
@@ -491,3 +492,30 @@ def test_the_provider_client_keeps_the_keys_out_of_its_own_description() -> None
 
     assert "sk-secret" not in repr(vars(providers))
     asyncio.run(providers.close())
+
+
+def test_a_lane_that_was_switched_off_sends_nothing_from_the_next_request_on(tmp_path: Path, provider: StandIn) -> None:
+    switches = Lockout(tmp_path / "lanes-off")
+    switches.make()
+    with open_door(tmp_path, provider, switched_off=lane_switches(switches, ["premium"])) as door:
+        door.ask(a_call("before"))
+        switches.lock("premium", "it leaks")
+        with pytest.raises(LaneUnreachable, match="because it leaks"):
+            door.ask(a_call("while it is off"))
+        switches.unlock("premium")
+        door.ask(a_call("after"))
+
+        assert [entry.event.kind for entry in door.entries()] == ["intent", "outcome", "intent", "outcome"]
+    assert len(provider.received) == 2
+
+
+def test_a_door_that_can_t_read_the_switches_sends_nothing(tmp_path: Path, provider: StandIn) -> None:
+    unreadable = lane_switches(Lockout(tmp_path / "missing"), ["premium"])
+
+    with (
+        open_door(tmp_path, provider, switched_off=unreadable) as door,
+        pytest.raises(LaneUnreachable, match="switches can't be read"),
+    ):
+        door.ask(a_call())
+
+    assert provider.received == []

@@ -27,6 +27,7 @@ from serving.door.ledger import read_ledger
 from serving.door.main import DoorCannotStart, lanes_without_key, listening, provider_keys, rules_of
 from serving.door.wire import DoorStatus
 from serving.hosted import HostedLane, door_client, door_status
+from serving.lockout import Lockout
 from serving.permit_keys import KeyUnusable, read_private_key, read_public_key
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
@@ -158,6 +159,29 @@ def test_a_killed_door_leaves_a_socket_that_the_next_one_replaces(
         events = ask(settings, bundle, call)
 
     assert isinstance(events[-1], Stop)
+
+
+def test_a_switch_holds_at_the_running_door_at_once_and_at_the_next_one_too(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    call = a_call(org="local", bundle_hash=bundle.hash)
+    switches = Lockout(settings.lanes_off_folder)
+    before = len(provider.received)
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        ask(settings, bundle, call)
+        switches.lock("premium", "it leaks")
+        with pytest.raises(LaneUnreachable, match="it leaks"):
+            ask(settings, bundle, call)
+        said = status(settings)
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        with pytest.raises(LaneUnreachable, match="it leaks"):
+            ask(settings, bundle, call)
+
+    assert not said.lanes["premium"].on
+    assert said.lanes["code"].on
+    assert len(provider.received) == before + 1
 
 
 def test_without_the_router_s_key_it_does_not_open(settings: Settings) -> None:
