@@ -1,5 +1,6 @@
-"""`lane cluster render`: the files that hold a node's network to what the boundary promises."""
+"""`lane cluster`: the files that a site's machines need: what holds their network, and the certificates between router and door."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -30,3 +31,29 @@ def render(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         typer.echo(orjson.dumps({"file": str(path)}).decode() if json else f"wrote {path}")
+
+
+@cluster_app.command("certificates")
+def make_certificates(
+    out: Annotated[Path, typer.Option("--out", help="The folder to write to; it must not exist yet.")],
+    door: Annotated[
+        list[str], typer.Option(help="A name or address under which nodes reach the door; repeat for more.")
+    ],
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long they are good for.")] = 365,
+) -> None:
+    """Make an authority for this site, and the certificates with which its routers and its door know each other.
+
+    `door/` goes to the door's home as `door-tls`, `router/` to each node's; `ca.key` goes offline.
+    """
+    from cluster.certificates import certificates
+    from router.errors import BadRequest
+
+    if out.exists():
+        raise BadRequest(f"{out} exists: certificates are never written over others; name a new folder", "--out")
+    for name, content in certificates(door, days).items():
+        path = out / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        typer.echo(f"wrote {path}")

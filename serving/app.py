@@ -20,7 +20,7 @@ from router.scan import warm
 from serving.api.auth import read_keys
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
-from serving.hosted import HostedLane, door_client
+from serving.hosted import HostedLane, door_client_of
 from serving.keeper import Keeper, KeeperClient
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
@@ -79,7 +79,7 @@ class Ingress:
 
     def _lanes(self) -> dict[str, Lane]:
         key = read_private_key(self._settings.permit_key_file)
-        client = door_client(self._settings.door_socket)
+        client = door_client_of(self._settings)
         lanes: dict[str, Lane] = {}
         for spec in self._bundle.lanes.values():
             if spec.hosted is not None:

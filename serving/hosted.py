@@ -1,6 +1,6 @@
 """How does the router ask a hosted model? It writes the exact bytes, signs a permit for them, and hands both to the door.
 
-Nothing here can reach a provider: no key, no address, only the door's Unix socket.
+Nothing here can reach a provider: no key, no address, only the way to the door.
 """
 
 import hashlib
@@ -18,18 +18,30 @@ from router.errors import LaneMisbehaved, LaneOverloaded, LaneTimeout, LaneUnrea
 from router.lane import LaneCall, LaneEvent, Stop
 from router.permit import Permit, sign
 from router.render import render_openai_chat
+from serving.door.tls import router_context
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, DoorStatus, decode_line
+from serving.settings import Settings
 
 PERMIT_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 2.0
 
 
+_LIMITS: Final = httpx2.Limits(max_connections=None, max_keepalive_connections=32)
+
+
 def door_client(socket: Path) -> httpx2.AsyncClient:
     """Return the client that all hosted lanes of a process share. Close it when the process ends."""
-    transport = httpx2.AsyncHTTPTransport(
-        uds=str(socket), trust_env=False, limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32)
-    )
+    transport = httpx2.AsyncHTTPTransport(uds=str(socket), trust_env=False, limits=_LIMITS)
     return httpx2.AsyncClient(transport=transport, base_url="http://door", trust_env=False)
+
+
+def door_client_of(settings: Settings) -> httpx2.AsyncClient:
+    """Return the client to this installation's door: over mTLS where it has an address, else at its socket. Raises `TlsUnusable`."""
+    if settings.door is None:
+        return door_client(settings.door_socket)
+    context = router_context(settings.door_tls_folder)
+    transport = httpx2.AsyncHTTPTransport(verify=context, trust_env=False, limits=_LIMITS)
+    return httpx2.AsyncClient(transport=transport, base_url=settings.door, trust_env=False)
 
 
 async def door_status(client: httpx2.AsyncClient) -> DoorStatus:
@@ -99,7 +111,7 @@ class HostedLane:
                 async for line in _split(response.aiter_bytes()):
                     yield line
         except httpx2.ConnectError as error:
-            raise LaneUnreachable(name, "there is no door at its socket; `lane door` starts one") from error
+            raise LaneUnreachable(name, "there is no door; `lane door` starts one") from error
         except httpx2.TimeoutException as error:
             raise LaneTimeout(name, "the door did not answer in time") from error
         except httpx2.HTTPError as error:

@@ -17,7 +17,7 @@ from router.bundle import load_bundle
 from router.contract import Label
 from router.errors import LaneUnreachable
 from router.labels import join
-from serving.hosted import door_client, door_status
+from serving.hosted import door_client_of, door_status
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Keeper:
         bundle = load_bundle(settings.bundle)
         self._bundle_hash = bundle.hash
         self._hosted = tuple(name for name, lane in bundle.lanes.items() if lane.is_hosted)
-        self._door = door_client(settings.door_socket)
+        self._door = door_client_of(settings)
         self._sessions = SessionLabels(settings.state_file)
 
     async def session_label(self, org: str, session: str) -> str:

@@ -2,16 +2,24 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import Final
+
+from pydantic import Field
 
 from router.contract import Frozen
+from router.errors import BadRequest
+
+DOOR_ADDRESS: Final = r"^https://[^/@?#]+:[0-9]{1,5}$"
 
 
 class Settings(Frozen):
     """Folders and addresses of one installation.
 
     home: keys, sockets, evidence, ledger and logs (0700). models: safetensors folders. bundle: the bundle in force.
+    door: `https://host:port` of a door on another machine, or under another user; None: at its Unix socket in the home.
     """
 
     home: Path
@@ -19,6 +27,12 @@ class Settings(Frozen):
     models: Path
     host: str = "127.0.0.1"
     port: int = 8000
+    door: str | None = Field(default=None, pattern=DOOR_ADDRESS)
+
+    @property
+    def door_tls_folder(self) -> Path:
+        """Certificates of this side for a door that is reached over the network (`serving.door.tls`)."""
+        return self.home / "door-tls"
 
     @property
     def door_socket(self) -> Path:
@@ -83,11 +97,18 @@ class Settings(Frozen):
 
 
 def read_settings(bundle: Path | None = None, port: int | None = None) -> Settings:
-    """Read `LANE_HOME` (.lane), `LANE_BUNDLE` (config/starter), `LANE_MODELS` (.cache/models), `LANE_HOST`, `LANE_PORT`."""
+    """Read `LANE_HOME` (.lane), `LANE_BUNDLE` (config/starter), `LANE_MODELS` (.cache/models), `LANE_HOST`, `LANE_PORT`, `LANE_DOOR`.
+
+    Raises `BadRequest` for a `LANE_DOOR` that is no `https://host:port`.
+    """
+    door = os.environ.get("LANE_DOOR") or None
+    if door is not None and not re.fullmatch(DOOR_ADDRESS, door):
+        raise BadRequest("LANE_DOOR: the door's address is written https://host:port", "LANE_DOOR")
     return Settings(
         home=Path(os.environ.get("LANE_HOME", ".lane")).resolve(),
         bundle=(bundle or Path(os.environ.get("LANE_BUNDLE", "config/starter"))).resolve(),
         models=Path(os.environ.get("LANE_MODELS", ".cache/models")).resolve(),
         host=os.environ.get("LANE_HOST", "127.0.0.1"),
         port=port or int(os.environ.get("LANE_PORT", "8000")),
+        door=door,
     )

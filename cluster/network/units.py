@@ -41,6 +41,7 @@ Type=exec
 User=lane
 Group=lane
 Environment=LANE_HOME=/var/lib/lane LANE_BUNDLE=/etc/lane/bundle LANE_MODELS=/srv/lane/models LANE_HOST=0.0.0.0
+EnvironmentFile=-/etc/lane/node.env
 {unset}ExecStart=/opt/lane/bin/lane up --foreground --no-door
 TimeoutStopSec=150
 {_COMMON}ReadWritePaths=/var/lib/lane /tmp /dev/shm
@@ -53,7 +54,7 @@ WantedBy=multi-user.target
 
 
 def door_unit(site: Site, providers: Sequence[Network]) -> str:
-    """Return the door's unit. It reaches the providers and the resolvers, and is reached over its Unix socket."""
+    """Return the door's unit. It reaches the providers and the resolvers; nodes reach it over mTLS (`LANE_DOOR` in both env files)."""
     return f"""\
 [Unit]
 Description=private-lane door: the only way out
@@ -63,16 +64,17 @@ After=network-online.target
 [Service]
 Type=exec
 User=lane-door
-Group=lane
-Environment=LANE_HOME=/var/lib/lane LANE_BUNDLE=/etc/lane/bundle
+Group=lane-door
+Environment=LANE_HOME=/var/lib/lane-door LANE_BUNDLE=/etc/lane/bundle
 EnvironmentFile=/etc/lane/door.env
 ExecStart=/opt/lane/bin/lane door
 TimeoutStopSec=30
-{_COMMON}ReadWritePaths=/var/lib/lane
+{_COMMON}ReadWritePaths=/var/lib/lane-door
+InaccessiblePaths=-/var/lib/lane -/srv/lane/models
 PrivateTmp=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-{_addresses([*providers, *site.dns])}
+{_addresses([*site.nodes, *providers, *site.dns])}
 [Install]
 WantedBy=multi-user.target
 """

@@ -1,4 +1,4 @@
-"""How does the door come up and go down? In the foreground, on a Unix socket that its owner alone can open, until SIGTERM.
+"""How does the door come up and go down? In the foreground until SIGTERM, on a Unix socket that its owner alone can open, or behind mTLS.
 
 Started by the supervisor as `python -m serving.door.main`, or by hand as `lane door`. The provider keys come from this process's own
 environment and from nowhere else.
@@ -10,11 +10,13 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,6 +30,7 @@ from serving.door.door import Door
 from serving.door.guard import Rules
 from serving.door.ledger import Ledger
 from serving.door.provider import Providers
+from serving.door.tls import door_context
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_public_key
 from serving.processes import die_with_parent
@@ -45,10 +48,11 @@ class DoorCannotStart(RouterError):
     code = "door_cannot_start"
 
 
-def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str]) -> None:
+def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str], listen: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `environment` holds the provider keys.
 
-    Raises `DoorCannotStart`, `KeyUnusable` or `EvidenceUnavailable`.
+    `listen`: the address to listen on where `settings.door` says how nodes reach it; by default the one in there.
+    Raises `DoorCannotStart`, `KeyUnusable`, `TlsUnusable` or `EvidenceUnavailable`.
     """
     warm()
     keys = provider_keys(bundle, environment)
@@ -66,13 +70,23 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str])
                 proxy_headers=False,
                 limit_concurrency=_CONNECTIONS_AT_MOST,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
+                ssl_context_factory=_tls(settings),
             )
         )
         _end_on_signal(server)
-        with listening(settings.door_socket) as listener:
+        at = listening(settings.door_socket) if settings.door is None else listening_at(settings.door, listen)
+        with at as listener:
             on = ", ".join(sorted(keys)) or "none"
-            log.info("the door is open at %s, lanes on: %s", settings.door_socket, on)
+            log.info("the door is open at %s, lanes on: %s", settings.door or settings.door_socket, on)
             server.run(sockets=[listener])
+
+
+def _tls(settings: Settings) -> Callable[..., ssl.SSLContext] | None:
+    """Return what makes uvicorn speak mTLS; None for a Unix socket, whose file mode says who may speak."""
+    if settings.door is None:
+        return None
+    context = door_context(settings.door_tls_folder)
+    return lambda *_: context
 
 
 def _end_on_signal(server: uvicorn.Server) -> None:
@@ -142,6 +156,19 @@ def listening(path: Path) -> Iterator[socket.socket]:
                     path.unlink()
 
 
+@contextlib.contextmanager
+def listening_at(address: str, listen: str | None) -> Iterator[socket.socket]:
+    """Listen on a door's `https://host:port`, at that host or at `listen`. Raises `DoorCannotStart`."""
+    where = urlsplit(address)
+    host = listen or str(where.hostname)
+    try:
+        family, *_, bound = socket.getaddrinfo(host, where.port, type=socket.SOCK_STREAM)[0]
+        with socket.create_server(bound[:2], family=family, backlog=_CONNECTIONS_AT_MOST) as listener:
+            yield listener
+    except OSError as error:
+        raise DoorCannotStart(f"{host}:{where.port}: {error}; `--listen` takes an address of this machine") from error
+
+
 def _clear(path: Path) -> None:
     """Remove a socket that nobody listens on."""
     if not path.is_socket():
@@ -155,12 +182,12 @@ def _clear(path: Path) -> None:
     raise DoorCannotStart(f"a door is open at {path} already; `lane down` closes it")
 
 
-def stay(settings: Settings, environment: Mapping[str, str]) -> None:
+def stay(settings: Settings, environment: Mapping[str, str], listen: str | None = None) -> None:
     """Load the bundle, say on stderr what happens, and serve until a signal. Raises what `run_door` and `load_bundle` do."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     # The HTTP client's own lines would name addresses; the ledger is the record of what is sent.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    run_door(settings, load_bundle(settings.bundle), environment)
+    run_door(settings, load_bundle(settings.bundle), environment, listen)
 
 
 def main() -> None:
