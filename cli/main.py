@@ -8,6 +8,7 @@ import typer
 from cli import ask, cluster, decide, doctor, door, explain, scan
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
+from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.render import cluster_app
 
@@ -47,6 +48,7 @@ app.command()(explain.explain)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(cluster_app, name="cluster")
 app.add_typer(lanes_app, name="lanes")
+app.add_typer(keys_app, name="keys")
 app.command()(door.door)
 
 

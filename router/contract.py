@@ -149,8 +149,8 @@ class Limits(Frozen):
 class RouteRequest(Frozen):
     """Everything a decision may depend on, beside the bundle and the state.
 
-    `org` is the tenant and comes from the API key, never from the body. `labels` are declared by tenant, route or header and
-    can only raise what the scan finds. `mode` None lets the classifier decide.
+    `org` is the tenant and comes from the API key, never from the body; so do `allowed_lanes` (none listed: all of the tenant's).
+    `labels` are declared by tenant, route or header and can only raise what the scan finds. `mode` None lets the classifier decide.
     """
 
     contract_version: Literal["1"] = CONTRACT_VERSION
@@ -162,6 +162,7 @@ class RouteRequest(Frozen):
     channel: Channel = "api"
     mode: Mode | None = None
     allowed_tools: tuple[str, ...] = ()
+    allowed_lanes: tuple[str, ...] = ()
     client_tools: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
     labels: Label = Label()
@@ -339,10 +340,11 @@ class ShortDecision(Frozen):
 
 
 class Accepted(Frozen):
-    """A request came in. Text is not kept here: hashes of it are."""
+    """A request came in. Text is not kept here: hashes of it are. `key` is the ID of the tenant's key that it came with."""
 
     kind: Literal["accepted"] = "accepted"
     org: str | None
+    key: str | None = None
     user: str | None
     channel: Channel
     requested_model: str

@@ -5,7 +5,8 @@
     │   ├── UnsupportedField      a field this gateway refuses or does not know
     │   ├── ContextTooLong        the prompt does not fit the model
     │   └── SchemaRefused         a response schema no lane can enforce
-    ├── NotAuthenticated          no key, or a wrong one
+    ├── NotAuthenticated          no key, a wrong one, or one whose time is over
+    ├── NotPermitted              the key is good, but not for this
     ├── PolicyDenied              the boundary lets no lane answer
     ├── UnknownModel              neither a lane nor a model of the bundle
     ├── UnknownTrace              no evidence under that ID (or not yours)
@@ -77,6 +78,13 @@ class NotAuthenticated(RouterError):
     status = 401
     code = "invalid_api_key"
     exit_code = 2
+
+
+class NotPermitted(RouterError):
+    """The key is known, and neither its scopes nor its clearance reach what was asked."""
+
+    status = 403
+    code = "not_permitted"
 
 
 class PolicyDenied(RouterError):

@@ -17,7 +17,7 @@ from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from router.lane import Lane
 from router.scan import warm
-from serving.api.auth import read_keys
+from serving.api.auth import Keyring
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.hosted import HostedLane, door_client_of
@@ -71,7 +71,8 @@ class Ingress:
             clock=MonotonicClock(),
             salt=settings.salt_file.read_bytes(),
         )
-        keys = read_keys(self._bundle, settings.keys_file)
+        revoked = Lockout(settings.keys_revoked_folder)
+        keys = Keyring(self._bundle.tenants.values(), settings.keys_file, revoked, time.time)
         # What is loaded now stays: unfrozen, the collector walks all of it again and again, in the middle of somebody's decision.
         gc.collect()
         gc.freeze()

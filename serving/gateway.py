@@ -25,6 +25,7 @@ from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from router.ports import Clock
 from router.state import State
 from serving.api import metrics
+from serving.api.auth import Caller
 from serving.keeper import KeeperClient
 from serving.store import EvidenceStore
 
@@ -92,12 +93,13 @@ class Gateway:
         """Start a trace. Its ID is minted here, never taken from a caller."""
         return Trace(secrets.token_hex(16), self.clock.monotonic())
 
-    def accept(self, trace: Trace, body: bytes, request: RouteRequest | None, org: str | None) -> None:
+    def accept(self, trace: Trace, body: bytes, request: RouteRequest | None, caller: Caller | None) -> None:
         """Record that a request came in: hashes and counts, no text."""
         self.store.append(
             trace.trace_id,
             Accepted(
-                org=org,
+                org=caller.org if caller else None,
+                key=caller.key.id if caller else None,
                 user=request.user if request else None,
                 channel=request.channel if request else "api",
                 requested_model=request.model if request else "",

@@ -74,6 +74,16 @@ class Lockout:
         self._sync()
         return True
 
+    def holds(self, name: str) -> bool:
+        """Tell whether one thing is locked. Whatever can't be found out counts as locked."""
+        try:
+            self._file(name).stat()
+        except FileNotFoundError:
+            return not self.folder.is_dir()
+        except OSError:
+            return True
+        return True
+
     def tags(self) -> dict[str, Tag]:
         """Return what is locked now. Raises `LockoutUnreadable`."""
         try:

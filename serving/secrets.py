@@ -17,7 +17,8 @@ def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
     """Make what is missing below the home folder; what is there stays."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.logs.mkdir(mode=0o700, exist_ok=True)
-    Lockout(settings.lanes_off_folder).make()
+    for folder in (settings.lanes_off_folder, settings.keys_revoked_folder):
+        Lockout(folder).make()
     if not settings.permit_key_file.exists():
         key = Ed25519PrivateKey.generate()
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -29,9 +30,23 @@ def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
         _write(settings.ray_token_file, secrets.token_hex(32).encode())
     minted = orjson.loads(settings.keys_file.read_bytes()) if settings.keys_file.exists() else {}
     wanted = [f"{tenant.org}/{key.id}" for tenant in bundle.tenants.values() for key in tenant.keys if key.minted]
-    missing = {name: f"lane-{secrets.token_urlsafe(24)}" for name in wanted if name not in minted}
+    missing = {name: new_key() for name in wanted if name not in minted}
     if missing:
         _write(settings.keys_file, orjson.dumps({**minted, **missing}, option=orjson.OPT_INDENT_2))
+
+
+def new_key() -> str:
+    """Return a new API key: 192 random bits, with a prefix that scanners for leaked credentials can look for."""
+    return f"lane-{secrets.token_urlsafe(24)}"
+
+
+def replace_minted(settings: Settings, name: str) -> str:
+    """Put a new key in the place of the one that was minted under `org/key id`, and return it. Ingress replicas take it up at once."""
+    minted = orjson.loads(settings.keys_file.read_bytes()) if settings.keys_file.exists() else {}
+    key = new_key()
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write(settings.keys_file, orjson.dumps({**minted, name: key}, option=orjson.OPT_INDENT_2))
+    return key
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -80,6 +80,11 @@ class Settings(Frozen):
         return self.home / "keys.json"
 
     @property
+    def keys_revoked_folder(self) -> Path:
+        """Tags of the API keys that were revoked, each by its SHA-256; every ingress replica looks at each request."""
+        return self.home / "keys-revoked"
+
+    @property
     def lanes_off_folder(self) -> Path:
         """Tags of the lanes that an operator switched off (`serving.lockout`); the door and every ingress replica read it."""
         return self.home / "lanes-off"

@@ -1,8 +1,8 @@
 """What each file of a bundle holds. Parsed once, strictly; `router.bundle.load` reads them, `router.bundle.check` holds them together."""
 
-from typing import Literal
+from typing import Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from models.spec import ModelSpec
 from router.contract import (
@@ -182,17 +182,33 @@ class TiersFile(Frozen):
     profiles: tuple[TierProfile, ...]
 
 
+Scope = Literal["chat", "route", "evidence"]
+"""What a key may be used for: to have requests answered, to have them decided only, to read its tenant's evidence."""
+
+
 class ApiKey(Frozen):
-    """A key's name and the SHA-256 of the key. `minted: true` instead of a hash: `lane up` makes the key on this box."""
+    """A key's name and the SHA-256 of the key. `minted: true` instead of a hash: `lane up` makes the key on this box.
+
+    It opens from `not_before` until `expires_at`, for its `scopes` and its `lanes` (none listed: all of its tenant's). `jurisdictions`
+    join the label of every request; evidence whose label is above `clearance` is not shown.
+    """
 
     id: str
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     minted: bool = False
+    not_before: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    scopes: tuple[Scope, ...] = get_args(Scope)
+    lanes: tuple[str, ...] = ()
+    jurisdictions: tuple[str, ...] = ()
+    clearance: Level = "restricted"
 
     @model_validator(mode="after")
     def _hash_or_minted(self) -> "ApiKey":
         if (self.sha256 is None) != self.minted:
             raise ValueError("an API key has either `sha256` or `minted: true`")
+        if self.not_before is not None and self.expires_at is not None and self.expires_at <= self.not_before:
+            raise ValueError("an API key expires after it begins: `expires_at` is not later than `not_before`")
         return self
 
 

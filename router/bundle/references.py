@@ -58,6 +58,14 @@ def _duplicates(source: Source) -> None:
             for at, key in enumerate(tenant.keys)
         ]
         _report_repeats(source, f"key of tenant {tenant.org}", keys)
+    # A key that two entries hold would name two callers.
+    hashes = [
+        (key.sha256, "tenants.yaml", source.line("tenants.yaml", "tenants", index, "keys", at))
+        for index, tenant in enumerate(source.tenants.tenants if source.tenants else ())
+        for at, key in enumerate(tenant.keys)
+        if key.sha256 is not None
+    ]
+    _report_repeats(source, "the key with hash", hashes)
     _report_repeats(
         source, "tool", [(tool.name, file, source.line(file, "name")) for file, tool in source.tools.items()]
     )
@@ -171,6 +179,10 @@ def _tiers_and_tenants(source: Source) -> None:
         for at, tool in enumerate(tenant.tools):
             line = source.line("tenants.yaml", "tenants", index, "tools", at)
             _unknown(source, "tenants.yaml", line, "tool", tool, tools, "tools/")
+        for at, key in enumerate(tenant.keys if source.lanes else ()):
+            line = source.line("tenants.yaml", "tenants", index, "keys", at)
+            for lane in key.lanes:
+                _unknown(source, "tenants.yaml", line, "lane", lane, tenant.lanes or _lane_names(source), "lanes.yaml")
 
 
 def _contracts_and_tools(source: Source) -> None:
@@ -205,6 +217,7 @@ def _boundary_names(source: Source) -> None:
         line = source.line("tenants.yaml", "tenants", index, "label")
         used += [("Category", name, "tenants.yaml", line) for name in tenant.label.categories]
         used += [("Jurisdiction", name, "tenants.yaml", line) for name in tenant.label.jurisdictions]
+        used += [("Jurisdiction", name, "tenants.yaml", line) for key in tenant.keys for name in key.jurisdictions]
     for index, route in enumerate(source.routes.routes if source.routes else ()):
         line = source.line("routes.yaml", "routes", index, "label")
         used += [("Category", name, "routes.yaml", line) for name in route.label.categories]

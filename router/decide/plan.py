@@ -43,7 +43,16 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
     allowed = chosen.route.allowed[chosen.tier]
     budgets = _budgets(request, allowed.budgets)
     judged = chosen.judgement
-    asked = Asked(request.org, tenant, judged.label, chosen.tier, judged.input_tokens, budgets, allowed.cost_limited)
+    asked = Asked(
+        org=request.org,
+        tenant=tenant,
+        lanes=request.allowed_lanes,
+        label=judged.label,
+        tier=chosen.tier,
+        input_tokens=judged.input_tokens,
+        budgets=budgets,
+        cost_limited=allowed.cost_limited,
+    )
     ladder = _ladder(chosen, pinned, asked, bundle, state)
     first = ladder.rungs[0] if ladder.rungs else None
     tools, withheld = _tools(request, route, tenant, bundle)

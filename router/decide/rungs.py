@@ -11,6 +11,7 @@ from router.contract import Budgets, ClosedRung, Label, PolicyFired, RiskTier, R
 from router.state import State
 
 TENANT_LANES: Final = "tenant-lanes"
+KEY_LANES: Final = "key-lanes"
 OFF_NOW: Final = "off now: "
 TOO_LONG: Final = "too long: "
 TOO_DEAR: Final = "over budget: "
@@ -21,10 +22,11 @@ LEAST_ANSWER_TOKENS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What decides whether a lane is open: who asks, how sensitive it is, how long, and for how much."""
+    """What decides whether a lane is open: who asks, with which key's `lanes` (none: all), how sensitive it is, how long, for how much."""
 
     org: str
     tenant: TenantSpec
+    lanes: tuple[str, ...]
     label: Label
     tier: RiskTier
     input_tokens: int
@@ -87,6 +89,9 @@ def gate_of(lane: LaneSpec, asked: Asked, bundle: Bundle, state: State) -> Gate:
     if asked.tenant.lanes and lane.name not in asked.tenant.lanes:
         because = f"the key's tenant {asked.org} may not use this lane"
         return Gate(lane, "tenant", because, (PolicyFired(id=TENANT_LANES, effect="forbid", because=because),))
+    if asked.lanes and lane.name not in asked.lanes:
+        because = "the key may not use this lane"
+        return Gate(lane, "tenant", because, (PolicyFired(id=KEY_LANES, effect="forbid", because=because),))
     verdict = bundle.boundary.may_send(asked.org, lane, asked.label, asked.tier)
     if not verdict.allowed:
         return Gate(lane, "boundary", "; ".join(policy.because for policy in verdict.policies), verdict.policies)

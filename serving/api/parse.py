@@ -16,6 +16,10 @@ from serving.api.messages import parse_messages
 
 MOST_BODY_BYTES: Final = 16 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
+_HEADER_PREFIX: Final = "x-lane-"
+_HEADERS: Final = frozenset(
+    _HEADER_PREFIX + name for name in ("session", "channel", "mode", "allowed-tools", "labels", "deadline-seconds")
+)
 _HARMLESS: Final = {"store": (False,), "service_tier": ("auto", "default"), "parallel_tool_calls": (True,), "n": (1,)}
 """Fields of OpenAI's that may be sent with these values, which ask for nothing."""
 
@@ -69,6 +73,11 @@ def parse_chat(body: bytes, headers: Mapping[str, str], org: str) -> ChatAsk:
     Headers: `x-lane-session`, `x-lane-channel`, `x-lane-mode`, `x-lane-allowed-tools`, `x-lane-labels`, `x-lane-deadline-seconds`.
     Raises `BadRequest` (or `UnsupportedField`) naming the field.
     """
+    unknown = sorted(
+        name for name in map(str.lower, headers) if name.startswith(_HEADER_PREFIX) and name not in _HEADERS
+    )
+    if unknown:
+        raise UnsupportedField(f"{unknown[0]}: not a header that this gateway honours; leave it out", unknown[0])
     chat = _chat_body(body)
     options = chat.stream_options or _StreamOptions()
     request = _checked(

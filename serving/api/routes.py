@@ -12,12 +12,13 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from router.bundle.files import Scope
 from router.contract import Decision, RouteRequest
-from router.errors import BadRequest, RouterError, UnknownTrace
+from router.errors import BadRequest, NotPermitted, RouterError, UnknownTrace
 from router.execute import Batch
 from router.lane import Stop
 from serving.api import metrics
-from serving.api.auth import Caller, Keys
+from serving.api.auth import Caller, Keyring
 from serving.api.parse import MOST_BODY_BYTES, ChatAsk, parse_chat
 from serving.api.render import StreamedAnswer, WholeAnswer, error_body, error_event
 from serving.gateway import Gateway, Opening, Trace
@@ -38,7 +39,7 @@ class BodyTooLarge(BadRequest):
 class Api:
     """The handlers of one ingress replica."""
 
-    def __init__(self, gateway: Gateway, keys: Keys, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
+    def __init__(self, gateway: Gateway, keys: Keyring, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
         self._gateway = gateway
         self._keys = keys
         self._ready = ready
@@ -46,7 +47,7 @@ class Api:
     async def chat(self, http: Request) -> Response:
         """`POST /v1/chat/completions`."""
         trace = self._gateway.begin()
-        asked = await self._admit(http, trace)
+        asked = await self._admit(http, trace, "chat")
         if isinstance(asked, Response):
             return asked
         answering = self._stream(asked, trace) if asked.stream else self._whole(asked.request, trace)
@@ -55,7 +56,7 @@ class Api:
     async def route(self, http: Request) -> Response:
         """`POST /v1/route`: the decision for a chat body, without carrying it out."""
         trace = self._gateway.begin()
-        asked = await self._admit(http, trace)
+        asked = await self._admit(http, trace, "route")
         if isinstance(asked, Response):
             return asked
         try:
@@ -68,20 +69,24 @@ class Api:
         return Response(orjson.dumps(body), media_type=JSON, headers=_headers(trace, decision))
 
     async def evidence(self, http: Request, trace_id: str) -> Response:
-        """`GET /v1/evidence/{trace_id}`: the record of one of the tenant's own requests."""
+        """`GET /v1/evidence/{trace_id}`: the record of one of the tenant's own requests, where the key's clearance reaches it."""
         caller = self._caller(http)
+        caller.need("evidence")
         record = await asyncio.to_thread(self._gateway.store.read, trace_id)
         if record is None or record.accepted is None or record.accepted.org != caller.org:
             raise UnknownTrace(f"no evidence under trace {trace_id!r} for this key's tenant")
+        if not caller.may_read(record):
+            raise NotPermitted(f"this record's label is above the key's clearance, which is {caller.key.clearance}")
         return Response(record.model_dump_json(by_alias=True), media_type=JSON)
 
     async def models(self, http: Request) -> Response:
-        """`GET /v1/models`: `auto`, the lanes that are on, and their models."""
-        self._caller(http)
+        """`GET /v1/models`: `auto`, the lanes that are on and that the key may use, and their models."""
+        caller = self._caller(http)
         off = self._gateway.keeper.lanes_off
+        allowed = (self._gateway.bundle.tenants[caller.org].lanes, caller.key.lanes)
         owners = {"auto": "private-lane"}
         for lane in self._gateway.bundle.lanes.values():
-            if lane.name not in off:
+            if lane.name not in off and all(not lanes or lane.name in lanes for lanes in allowed):
                 owner = lane.hosted.provider if lane.hosted else "private-lane"
                 owners.setdefault(lane.name, owner)
                 owners.setdefault(lane.model_name, owner)
@@ -106,18 +111,20 @@ class Api:
     def _caller(self, http: Request) -> Caller:
         return self._keys.caller(http.headers.get("authorization"))
 
-    async def _admit(self, http: Request, trace: Trace) -> ChatAsk | Response:
-        """Authenticate and parse. A request that fails here is recorded too, and answered with its error."""
-        body, org, asked = b"", None, None
+    async def _admit(self, http: Request, trace: Trace, scope: Scope) -> ChatAsk | Response:
+        """Authenticate, parse, and lay the key's limits over it. What fails here is recorded too, and answered with its error."""
+        body, caller = b"", None
         try:
-            org = self._caller(http).org
+            caller = self._caller(http)
+            caller.need(scope)
             body = await _body(http)
-            asked = parse_chat(body, http.headers, org)
+            asked = parse_chat(body, http.headers, caller.org)
+            asked = ChatAsk(caller.bind(asked.request), include_usage=asked.include_usage)
         except RouterError as error:
-            self._gateway.accept(trace, body, None, org)
+            self._gateway.accept(trace, body, None, caller)
             await self._gateway.fail(trace, error)
             return _error(error, trace)
-        self._gateway.accept(trace, body, asked.request, org)
+        self._gateway.accept(trace, body, asked.request, caller)
         return asked
 
     async def _whole(self, request: RouteRequest, trace: Trace) -> Response:

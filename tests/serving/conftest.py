@@ -1,3 +1,4 @@
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,11 @@ import httpx2
 import pytest
 
 from router.bundle import Bundle, load_bundle
+from router.bundle.files import ApiKey, TenantSpec
 from router.contract import Label
 from router.lane import Stop, TextDelta, Usage
 from router.testing import ScriptedLane
-from serving.api.auth import Caller, Keys
+from serving.api.auth import Keyring
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.keeper import KeeperClient, SessionLabels
@@ -19,6 +21,11 @@ from serving.store import EvidenceStore
 
 KEY = "lane-test-key"
 HELLO = [(TextDelta("Hello"),), (TextDelta(" there"), Usage(5, 2), Stop("stop", "w1"))]
+
+
+def an_api_key(secret: str, **fields: Any) -> ApiKey:
+    """The bundle's entry for a key."""
+    return ApiKey(id="test", sha256=hashlib.sha256(secret.encode()).hexdigest()).model_copy(update=fields)
 
 
 class MonotonicClock:
@@ -54,9 +61,7 @@ class KeeperHandle:
 class System:
     """The API over scripted lanes: everything real but Ray, the engine and the door."""
 
-    def __init__(self, bundle: Bundle, folder: Path) -> None:
-        import hashlib
-
+    def __init__(self, bundle: Bundle, folder: Path, tenants: tuple[TenantSpec, ...] = ()) -> None:
         self.bundle = bundle
         self.keeper = KeeperHandle(folder / "state.sqlite")
         self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
@@ -67,7 +72,11 @@ class System:
         switched_off = lane_switches(self.switches, bundle.lanes)
         client = KeeperClient(self.keeper, hosted, time.monotonic, switched_off)
         gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt")
-        keys = Keys(((hashlib.sha256(KEY.encode()).digest(), Caller("local", "test")),))
+        self.now = time.time()
+        self.revoked = Lockout(folder / "keys-revoked")
+        self.revoked.make()
+        self.tenants = tenants or (TenantSpec(org="local", keys=(an_api_key(KEY),)),)
+        keys = Keyring(self.tenants, folder / "keys.json", self.revoked, lambda: self.now)
         self.missing: dict[str, str] = {}
 
         async def not_ready() -> dict[str, str]:
