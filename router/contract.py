@@ -204,12 +204,20 @@ class OutputContract(Frozen):
     )
 
 
+class Redacts(Frozen):
+    """What a rung takes out of the prompt before it sends it: data of these categories. `label` is that of the rest, scanned again."""
+
+    categories: tuple[str, ...]
+    label: Label
+
+
 class Rung(Frozen):
-    """One step of the ladder: the lane, its model, and the causes that lead to it."""
+    """One step of the ladder: the lane, its model, the causes that lead to it, and what it takes out first."""
 
     lane: str
     model: str
     on: tuple[Cause, ...]
+    redacts: Redacts | None = None
 
 
 class ClosedRung(Frozen):
@@ -431,6 +439,17 @@ class Egress(Frozen):
     because: str
 
 
+class Redacted(Frozen):
+    """A prompt was redacted before it left: how many values of which kinds, never the values. `label` is that of what was sent."""
+
+    kind: Literal["redacted"] = "redacted"
+    attempt: int
+    lane: str
+    categories: tuple[str, ...]
+    entities: dict[str, int]
+    label: Label
+
+
 class Validated(Frozen):
     """The answer was held against its output contract."""
 
@@ -464,6 +483,7 @@ EvidenceEvent = Annotated[
     | ToolCalled
     | AttemptStarted
     | AttemptEnded
+    | Redacted
     | Egress
     | Validated
     | Finished,
@@ -493,6 +513,7 @@ class Evidence(Frozen):
     tool_calls: tuple[ToolCalled, ...] = ()
     attempts: tuple[AttemptEnded, ...] = ()
     unfinished_attempts: tuple[AttemptStarted, ...] = ()
+    redactions: tuple[Redacted, ...] = ()
     egress: tuple[Egress, ...] = ()
     validations: tuple[Validated, ...] = ()
     finished: Finished | None = None

@@ -20,6 +20,7 @@
         ├── LaneOverloaded        the lane is full
         ├── LaneRateLimited       the provider said 429
         ├── LaneMisbehaved        malformed or cut answer, 5xx
+        ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
         ├── LaneRefused           the model refused and the route goes on
         └── ContractViolated      the answer breaks its output contract
 
@@ -202,6 +203,14 @@ class LaneMisbehaved(LaneFailed):
 
     code = "lane_bad_answer"
     cause = "connection"
+
+
+class LaneClosed(LaneFailed):
+    """The lane may only be used on a condition, and that could not be met: what it redacts could not be taken out, or not put back."""
+
+    status = 503
+    code = "lane_closed"
+    cause = "boundary"
 
 
 class LaneRefused(LaneFailed):

@@ -13,6 +13,7 @@ from router.contract import (
     EvidenceEntry,
     Finished,
     PolicyFired,
+    Redacted,
     Skipped,
     ToolCalled,
     Validated,
@@ -44,6 +45,7 @@ def fold(entries: Iterable[EvidenceEntry]) -> Evidence | None:
         tool_calls=tuple(found.tool_calls),
         attempts=tuple(found.attempts),
         unfinished_attempts=tuple(start for start in found.started if (start.attempt, start.lane) not in ended),
+        redactions=tuple(found.redactions),
         egress=tuple(found.egress),
         validations=tuple(found.validations),
         finished=found.finished,
@@ -71,6 +73,7 @@ class _Parts:
         self.tool_calls: list[ToolCalled] = []
         self.started: list[AttemptStarted] = []
         self.attempts: list[AttemptEnded] = []
+        self.redactions: list[Redacted] = []
         self.egress: list[Egress] = []
         self.validations: list[Validated] = []
 
@@ -93,6 +96,8 @@ class _Parts:
                 self.started.append(event)
             case AttemptEnded() as event:
                 self.attempts.append(event)
+            case Redacted() as event:
+                self.redactions.append(event)
             case Egress() as event:
                 self.egress.append(event)
             case Validated() as event:

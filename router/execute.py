@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from router.bundle import Bundle
@@ -23,7 +24,7 @@ from router.contract import (
     Rung,
     Validated,
 )
-from router.decide import narrow
+from router.decide import label_found, narrow
 from router.errors import (
     ContractViolated,
     DoorRefused,
@@ -46,7 +47,10 @@ from router.lane import (
     ToolCallDelta,
     Usage,
 )
-from router.ports import Clock, EvidenceLog
+from router.ports import Clock, EvidenceLog, RedactionMaps
+from router.redact import Hiding
+from router.redacting import RedactedCall, Redactor
+from router.scan import scan_text
 from router.validate import validate_answer
 
 Batch = tuple[LaneEvent, ...]
@@ -58,7 +62,8 @@ class Run:
     """One request's execution: what it asks, of whom, and where it is recorded.
 
     `replan` decides anew with the state of now; its answer can only narrow the plan. `hold` keeps the answer back until it is whole
-    and valid. `cache_salt` separates tenants in the engines' prefix caches.
+    and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of conversations, for lanes that
+    redact.
     """
 
     trace_id: str
@@ -70,6 +75,7 @@ class Run:
     replan: Callable[[], Awaitable[tuple[Decision, int]]]
     hold: bool
     cache_salt: str | None = None
+    maps: RedactionMaps | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,8 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
         sent = False
         try:
             reroutes = any("refusal" in left.on for left in remaining)
-            async with aclosing(_attempt(call, cause, run, goes_on_after_refusal=reroutes)) as batches:
+            redactor = _redactor(rung, decision, run)
+            async with aclosing(_attempt(call, cause, run, redactor, goes_on_after_refusal=reroutes)) as batches:
                 async for batch in batches:
                     if not sent:
                         sent = True
@@ -180,10 +187,28 @@ def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | Non
     return contract.schema_name, run.bundle.contracts[contract.schema_name]
 
 
+def _redactor(rung: Rung, decision: Decision, run: Run) -> Callable[[LaneCall], Awaitable[RedactedCall]] | None:
+    """What has to be done to a call before this rung sends it: nothing, for most."""
+    if rung.redacts is None:
+        return None
+    tiers = run.bundle.tiers
+    hiding = Hiding(rung.redacts.categories, decision.findings, scan_text, tiers.raise_at)
+    redactor = Redactor(run.request, hiding, partial(label_found, tiers=tiers), run.maps)
+    return partial(redactor.redacted, rung=rung)
+
+
 async def _attempt(
-    call: LaneCall, cause: Cause, run: Run, *, goes_on_after_refusal: bool
+    call: LaneCall,
+    cause: Cause,
+    run: Run,
+    redactor: Callable[[LaneCall], Awaitable[RedactedCall]] | None,
+    *,
+    goes_on_after_refusal: bool,
 ) -> AsyncGenerator[Batch, None]:
     """Ask one lane. Records how the attempt began and, whatever happens, how it ended.
+
+    Where the rung redacts, the lane gets the redacted call, and all that comes after the lane (the contract's check first) sees the answer
+    restored.
 
     A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.
     """
@@ -191,9 +216,14 @@ async def _attempt(
     run.evidence.append(call.trace_id, AttemptStarted(attempt=call.attempt, lane=call.lane, model=call.model, on=cause))
     held: list[LaneEvent] = []
     try:
-        async with aclosing(_within_time(call, run)) as batches:
+        sent, restored = call, _as_it_is
+        if redactor is not None:
+            redacted = await redactor(call)
+            run.evidence.append(call.trace_id, redacted.event)
+            sent, restored = redacted.call, redacted.restorer.take
+        async with aclosing(_within_time(sent, run)) as batches:
             async for batch in batches:
-                held.extend(record.take(batch))
+                held.extend(record.take(restored(batch)))
                 if record.stop is not None:
                     if record.refused and goes_on_after_refusal and held:
                         raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
@@ -211,6 +241,10 @@ async def _attempt(
         raise
     finally:
         record.close()
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 async def _within_time(call: LaneCall, run: Run) -> AsyncGenerator[Batch, None]:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from router.contract import EvidenceEvent
+from router.redact import Placeholders
 
 
 class Clock(Protocol):
@@ -22,4 +23,16 @@ class EvidenceLog(Protocol):
 
     async def durable(self, trace_id: str) -> None:
         """Return once everything appended under this trace is on stable storage. Raises `EvidenceUnavailable`."""
+        ...
+
+
+class RedactionMaps(Protocol):
+    """The placeholders of conversations, owned by the keeper. What it can't tell closes the lanes that redact."""
+
+    async def recall(self, org: str, session: str) -> Placeholders:
+        """Return a session's placeholders. Raises `StateUnavailable` when they can't be read."""
+        ...
+
+    async def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
+        """Add to a session's placeholders. Raises `PlaceholderTaken` when one was given away meanwhile, and `StateUnavailable`."""
         ...

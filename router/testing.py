@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from router.contract import EvidenceEvent, Mode, Topic
+from router.errors import StateUnavailable
 from router.lane import LaneCall, LaneEvent
+from router.redact import Placeholders
 
 
 @dataclass
@@ -34,6 +36,24 @@ class MemoryEvidence:
 
     async def durable(self, trace_id: str) -> None:
         """Memory is as durable as it gets here."""
+
+
+@dataclass
+class MemoryMaps:
+    """Redaction maps in memory. `gone` makes them fail as a keeper does that can't be asked."""
+
+    kept: dict[tuple[str, str], Placeholders] = field(default_factory=dict)
+    gone: bool = False
+
+    async def recall(self, org: str, session: str) -> Placeholders:
+        """Return what is kept."""
+        if self.gone:
+            raise StateUnavailable("the redaction map can't be read")
+        return self.kept.get((org, session), Placeholders())
+
+    async def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
+        """Join and keep."""
+        self.kept[org, session] = (await self.recall(org, session)).joined(placeholders)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
 from serving.private.deployment import private_application
 from serving.private.lane import PrivateLane
+from serving.redaction_maps import KeptMaps
 from serving.settings import Settings
 from serving.store import EvidenceStore
 
@@ -57,6 +58,7 @@ class Ingress:
         self._bundle = load_bundle(settings.bundle)
         hosted = tuple(lane.name for lane in self._bundle.lanes.values() if lane.is_hosted)
         switched_off = lane_switches(Lockout(settings.lanes_off_folder), self._bundle.lanes)
+        self._maps = KeptMaps(keeper)
         self._keeper = KeeperClient(keeper, hosted, time.monotonic, switched_off)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -70,6 +72,7 @@ class Ingress:
             store=EvidenceStore(settings.evidence_file),
             clock=MonotonicClock(),
             salt=settings.salt_file.read_bytes(),
+            maps=self._maps,
         )
         revoked = Lockout(settings.keys_revoked_folder)
         keys = Keyring(self._bundle.tenants.values(), settings.keys_file, revoked, time.time)

@@ -22,7 +22,7 @@ from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailabl
 from router.execute import Batch, Climbed, Run, execute
 from router.labels import at_most
 from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
-from router.ports import Clock
+from router.ports import Clock, RedactionMaps
 from router.state import State
 from serving.api import metrics
 from serving.api.auth import Caller
@@ -88,6 +88,7 @@ class Gateway:
     store: EvidenceStore
     clock: Clock
     salt: bytes
+    maps: RedactionMaps
 
     def begin(self) -> Trace:
         """Start a trace. Its ID is minted here, never taken from a caller."""
@@ -195,6 +196,7 @@ class Gateway:
             replan=replan,
             hold=not request.stream,
             cache_salt=hmac.new(self.salt, request.org.encode(), hashlib.sha256).hexdigest(),
+            maps=self.maps,
         )
 
     async def _state(self, request: RouteRequest) -> State:

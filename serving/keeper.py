@@ -17,7 +17,9 @@ from router.bundle import load_bundle
 from router.contract import Label
 from router.errors import LaneUnreachable
 from router.labels import join
+from router.redact import Placeholders, PlaceholderTaken
 from serving.hosted import door_client_of, door_status
+from serving.redaction_maps import RedactionMaps
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Keeper:
         self._hosted = tuple(name for name, lane in bundle.lanes.items() if lane.is_hosted)
         self._door = door_client_of(settings)
         self._sessions = SessionLabels(settings.state_file)
+        self._maps = RedactionMaps(settings.state_file, settings.redaction_key_file, time.time)
 
     async def session_label(self, org: str, session: str) -> str:
         """Return a session's label as JSON."""
@@ -88,8 +91,21 @@ class Keeper:
         """Join a label (JSON) into a session's and return the result."""
         return self._sessions.rise(org, session, Label.model_validate_json(label)).model_dump_json()
 
+    async def recall_placeholders(self, org: str, session: str) -> bytes:
+        """Return a session's placeholders as JSON."""
+        return self._maps.recall(org, session).to_json()
+
+    async def keep_placeholders(self, org: str, session: str, placeholders: bytes) -> bool:
+        """Add placeholders (JSON) to a session's; False when one of them was given away meanwhile."""
+        try:
+            self._maps.keep(org, session, Placeholders.from_json(placeholders))
+        except PlaceholderTaken:
+            return False
+        return True
+
     async def lanes_off(self) -> dict[str, str]:
-        """Return the lanes that can't be used now, each with the reason."""
+        """Return the lanes that can't be used now, each with the reason. Asked every second, it also purges expired redaction maps."""
+        self._maps.purge()
         if not self._hosted:
             return {}
         try:

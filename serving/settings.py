@@ -70,6 +70,11 @@ class Settings(Frozen):
         return self.home / "salt.key"
 
     @property
+    def redaction_key_file(self) -> Path:
+        """Key with which the keeper encrypts redaction maps (0600)."""
+        return self.home / "redaction.key"
+
+    @property
     def ray_token_file(self) -> Path:
         """Token that Ray's ports on this box ask for (0600)."""
         return self.home / "ray.token"

@@ -8,15 +8,12 @@ from router.boundary import UNKNOWN, Boundary, enumerated
 from router.bundle.cedar import policies_text, type_errors
 from router.bundle.files import LaneSpec
 from router.bundle.ladder import planned_steps
-from router.bundle.promises import PROPERTY_NAMES
-from router.bundle.proof import all_verdicts, in_words, prove
+from router.bundle.promises import PROPERTY_NAMES, Question, all_questions, broken_property, representative_labels
 from router.bundle.reach import World, reach
 from router.bundle.references import reference_findings
 from router.bundle.source import SCHEMA_FILE, Source
-from router.bundle.space import SpaceTooLarge, space_of
 from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
-from router.bundle.verdicts import TablesDisagree
-from router.contract import LEVELS, RISK_TIERS, Label
+from router.contract import RISK_TIERS, Label
 from router.errors import BundleInvalid
 from router.rules import Rule, RuleError, compile_rule
 
@@ -43,9 +40,11 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     # A policy that does not parse is not there; what follows would find the faults of its absence.
     if boundary is not None and not any(finding.file.startswith("boundary/") for finding in source.findings):
         kinds = kinds_of(source)
-        lanes = {lane.name: lane for lane in kinds.lanes.values()}.values()
-        boundary.settle(product(kinds.orgs, lanes, _labels(source), RISK_TIERS))
-        _promises(source, boundary)
+        questions = list(
+            all_questions(kinds.orgs, {lane.name: lane for lane in kinds.lanes.values()}.values(), _labels(source))
+        )
+        boundary.settle((question.org, question.lane, question.label, question.tier) for question in questions)
+        _promises(source, boundary, questions)
         _ladders_end(source, routes, boundary, world, kinds)
     return Checked(routes, tier_rules, boundary)
 
@@ -146,46 +145,26 @@ def kinds_of(source: Source) -> Kinds:
 
 
 def _labels(source: Source) -> list[Label]:
-    """Every level with no category, each alone and all; with no jurisdiction, each alone and all."""
     assert source.schema is not None
-    categories = _subsets(enumerated(source.schema, "Category") - {UNKNOWN})
-    jurisdictions = _subsets(enumerated(source.schema, "Jurisdiction") - {UNKNOWN})
-    return [
-        Label(level=level, categories=held, jurisdictions=places)
-        for level, held, places in product(LEVELS, categories, jurisdictions)
-    ]
+    categories = enumerated(source.schema, "Category") - {UNKNOWN}
+    return list(representative_labels(categories, enumerated(source.schema, "Jurisdiction") - {UNKNOWN}))
 
 
-def _subsets(names: frozenset[str]) -> list[tuple[str, ...]]:
-    ordered = tuple(sorted(names))
-    return [(), *((name,) for name in ordered), *([ordered] if len(ordered) > 1 else [])]
-
-
-def _promises(source: Source, boundary: Boundary) -> None:
-    """Hold the boundary against the bundle's own properties, over every question there is, and its tests."""
-    assert source.schema is not None
-    assert source.tenants is not None
-    assert source.lanes is not None
+def _promises(source: Source, boundary: Boundary, questions: Sequence[Question]) -> None:
+    """Hold the boundary against the bundle's own properties and tests."""
     file = "boundary/properties.yaml"
-    promised = source.properties.properties if source.properties else ()
-    lines = [source.line(file, "properties", index, "when") for index in range(len(promised))]
-    sound = [
-        (rule, line)
-        for rule, line in zip(promised, lines, strict=True)
-        if _compile(source, file, line, rule.when, PROPERTY_NAMES) is not None
-    ]
-    try:
-        space = space_of(source.schema, source.tenants.tenants, source.lanes.lanes)
-        verdicts = all_verdicts(space, boundary)
-    except (SpaceTooLarge, TablesDisagree) as error:
-        source.find(file, 1, f"no property can be proved: {error}", "make the schema smaller, or the policies simpler")
-    else:
-        for rule, line in sound:
-            proof = prove(rule, verdicts)
-            if not proof.holds:
-                said = in_words(proof.broken_by) if proof.broken_by else f"no question, because {proof.because}"
-                message = f"the boundary breaks `{rule.id}` ({rule.must}): {said}"
-                source.find(file, line, message, "mend the policies, or the property")
+    for index, rule in enumerate(source.properties.properties if source.properties else ()):
+        line = source.line(file, "properties", index, "when")
+        if _compile(source, file, line, rule.when, PROPERTY_NAMES) is None:
+            continue
+        broken = broken_property(rule, questions, boundary)
+        if broken is not None:
+            source.find(
+                file,
+                line,
+                f"the boundary breaks `{rule.id}` ({rule.must}): {broken}",
+                "mend the policies, or the property",
+            )
     _tests(source, boundary)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from router.bundle import Bundle
-from router.bundle.files import TenantSpec
+from router.bundle.files import TenantSpec, TiersFile
 from router.bundle.variables import variables_of
 from router.contract import Finding, Label, Level, PolicyFired, RiskTier, RouteRequest, Topic
 from router.labels import highest, highest_level
@@ -123,6 +123,12 @@ def _label(
     if unread or state.session_unknown:
         return label.model_copy(update={"level": "restricted"})
     return label
+
+
+def label_found(findings: Iterable[Finding], tiers: TiersFile) -> Label:
+    """Return what findings are worth by themselves: the categories of those that raise, and their level."""
+    raising = tuple(finding.category for finding in findings if finding.score >= tiers.raise_at)
+    return raised(Label(categories=raising), tiers.levels)
 
 
 def raised(label: Label, levels: Mapping[str, Level]) -> Label:

@@ -1,6 +1,6 @@
 """What is left of a plan once it was made again? Only what both allow: a plan may shrink before it sends, it never grows."""
 
-from router.contract import Budgets, ClosedRung, Decision, Rung
+from router.contract import Budgets, ClosedRung, Decision, Redacts, Rung
 from router.decide.rungs import OFF_NOW, TOO_DEAR, TOO_LONG
 from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
 from router.labels import highest, join
@@ -14,8 +14,9 @@ def narrow(previous: Decision, later: Decision) -> Decision:
     A planned end (refusal, approval, question) of either is an end. What is kept stays in the order of the earlier plan.
     """
     ended = next((one for one in (previous, later) if one.action != "answer"), None)
-    allowed = {(rung.lane, rung.model) for rung in later.ladder}
-    kept = tuple(rung for rung in previous.ladder if (rung.lane, rung.model) in allowed) if ended is None else ()
+    allowed = {(rung.lane, rung.model): rung for rung in later.ladder} if ended is None else {}
+    pairs = [(rung, allowed.get((rung.lane, rung.model))) for rung in previous.ladder]
+    kept = tuple(_narrowed(rung, still) for rung, still in pairs if still is not None)
     if kept and "start" not in kept[0].on:
         kept = (kept[0].model_copy(update={"on": ("start", *kept[0].on)}), *kept[1:])
     return previous.model_copy(
@@ -38,6 +39,20 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "classifier": later.classifier,
         }
     )
+
+
+def _narrowed(previous: Rung, later: Rung) -> Rung:
+    """The rung as both plans hold it: it takes out what either takes out, and what is left may be as much as either found."""
+    match previous.redacts, later.redacts:
+        case None, redacts:
+            return previous if redacts is None else previous.model_copy(update={"redacts": redacts})
+        case _, None:
+            return previous
+        case Redacts() as one, Redacts() as other:
+            both = Redacts(
+                categories=tuple(sorted({*one.categories, *other.categories})), label=join(one.label, other.label)
+            )
+            return previous.model_copy(update={"redacts": both})
 
 
 def _closed(previous: Decision, later: Decision, kept: tuple[Rung, ...]) -> tuple[ClosedRung, ...]:

@@ -18,39 +18,51 @@ _Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Hiding:
+    """What is to be taken out: data of these `categories` with a score that raises a label.
+
+    `findings` point into the messages, as the scan and later detectors gave them. What stands beside the messages (the caller's tools, its
+    schema, stop sequences) and within JSON is read by `scan`.
+    """
+
+    categories: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    scan: Scan
+    raise_at: float
+
+    def hides(self, found: Finding) -> bool:
+        """Tell whether this finding is to be taken out."""
+        return found.category in self.categories and found.score >= self.raise_at
+
+
+@dataclass(frozen=True, slots=True)
 class Redaction:
-    """The request as it would leave, the placeholders in it, and the given findings that could not be taken out."""
+    """The request as it would leave, the placeholders in it, and the given findings that were not taken out."""
 
     request: RouteRequest
     placeholders: Placeholders
     left: tuple[Finding, ...]
 
 
-def redact(
-    request: RouteRequest,
-    findings: Sequence[Finding],
-    categories: Iterable[str],
-    known: Placeholders,
-    *,
-    scan: Scan,
-    raise_at: float,
-) -> Redaction:
-    """Take out what was found of these categories (with a score that raises a label) in all that becomes part of the prompt.
+def redact(request: RouteRequest, hiding: Hiding, known: Placeholders) -> Redaction:
+    """Take all that is to be hidden out of all that becomes part of the prompt. Raises `TooManyValues`.
 
-    `findings` point into the messages, as `scan` and later detectors gave them; what stands beside the messages (the caller's tools, its
-    schema, stop sequences) and within JSON is scanned here. `known` are the conversation's placeholders. Raises `TooManyValues`.
+    `known` are the conversation's placeholders: a value that has one keeps it.
     """
-    wanted = frozenset(categories)
-
-    def hides(found: Finding) -> bool:
-        return found.category in wanted and found.score >= raise_at
-
-    found = _Found(lambda text: [one for one in scan(text, 0) if hides(one)])
-    left = [one for one in findings if not (hides(one) and found.locate(one, request.messages))]
+    found = _Found(hiding)
+    left = [one for one in hiding.findings if not (hiding.hides(one) and found.locate(one, request.messages))]
     found.look_through(request)
     allotment = Allotment(known, all_texts(request))
     redacted = _Rewriter(found, allotment).request(request)
     return Redaction(redacted, allotment.used, tuple(left))
+
+
+def findings_left(redaction: Redaction, scan: Scan) -> tuple[Finding, ...]:
+    """Scan a redacted request again, all of its texts: what is still seen in it, and what was never taken out.
+
+    Offsets are of no use here: each text is scanned by itself.
+    """
+    return (*redaction.left, *(found for text in all_texts(redaction.request) for found in scan(text, 0)))
 
 
 def all_texts(request: RouteRequest) -> Iterator[str]:
@@ -58,7 +70,10 @@ def all_texts(request: RouteRequest) -> Iterator[str]:
     for message in request.messages:
         yield message.text
         for call in message.tool_calls:
+            yield call.name
             yield from texts_within(call.arguments) if is_json(call.arguments) else ()
+    yield request.response_format.name
+    yield from (tool.name for tool in request.client_tools)
     for text in (*_plain_extras(request), *_json_extras(request)):
         yield text
         yield from texts_within(text) if is_json(text) else ()
@@ -75,8 +90,8 @@ def _json_extras(request: RouteRequest) -> tuple[str, ...]:
 class _Found:
     """What has to go: stretches of text parts, and values wherever they stand."""
 
-    def __init__(self, findings_in: Callable[[str], list[Finding]]) -> None:
-        self._findings_in = findings_in
+    def __init__(self, hiding: Hiding) -> None:
+        self._hiding = hiding
         self._spans: dict[_Place, list[Span]] = {}
         self.values = Values()
 
@@ -118,6 +133,9 @@ class _Found:
     def spans(self, place: _Place, text: str) -> list[Span]:
         """Return the stretches of a text part that have to go."""
         return joined(self._spans.get(place, ()), text)
+
+    def _findings_in(self, text: str) -> list[Finding]:
+        return [one for one in self._hiding.scan(text, 0) if self._hiding.hides(one)]
 
     def _look_within(self, text: str) -> None:
         if is_json(text):

@@ -17,6 +17,7 @@ from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.keeper import KeeperClient, SessionLabels
 from serving.lockout import Lockout, lane_switches
+from serving.redaction_maps import KeptMaps
 from serving.store import EvidenceStore
 
 KEY = "lane-test-key"
@@ -71,7 +72,7 @@ class System:
         self.switches.make()
         switched_off = lane_switches(self.switches, bundle.lanes)
         client = KeeperClient(self.keeper, hosted, time.monotonic, switched_off)
-        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt")
+        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt", KeptMaps(self.keeper))
         self.now = time.time()
         self.revoked = Lockout(folder / "keys-revoked")
         self.revoked.make()

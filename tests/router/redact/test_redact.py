@@ -18,7 +18,7 @@ from router.contract import (
     ToolCall,
     ToolSpec,
 )
-from router.redact import Placeholders, PlaceholderTaken, Redaction, redact
+from router.redact import Hiding, Placeholders, PlaceholderTaken, Redaction, findings_left, redact
 from router.redact.forms import numbers_written
 from router.redact.placeholders import VALUES_AT_MOST, Allotment, Placeholder, TooManyValues
 from router.redact.restore import Restorer
@@ -49,7 +49,8 @@ def says(*texts: str, role: Any = "user") -> Message:
 def redacted(request: RouteRequest, known: Placeholders = NONE, scan: Any = found_in, **more: Any) -> Redaction:
     findings = tuple(one for index, message in enumerate(request.messages) for one in scan(message.text, index))
     categories = more.pop("categories", ("pii", "payment"))
-    return redact(request, (*findings, *more.pop("late", ())), categories, known, scan=scan, raise_at=0.5)
+    hiding = Hiding(categories, (*findings, *more.pop("late", ())), scan, raise_at=0.5)
+    return redact(request, hiding, known)
 
 
 def restored(redaction: Redaction, text: str, *, in_json: bool = False) -> str:
@@ -228,3 +229,19 @@ def test_a_data_set_is_too_much_to_hide() -> None:
 
     with pytest.raises(TooManyValues):
         allotment.placeholder_for("one more", "NUMBER")
+
+
+def test_the_second_scan_sees_what_the_first_did_not_take_out() -> None:
+    finding = Finding(entity="ILLNESS", category="health", start=0, end=4, score=0.9, detector="late")
+    redaction = redacted(
+        asked(says("gout: my card is 4111 1111 1111 1111")), scan=scan_text, categories=(), late=(finding,)
+    )
+
+    assert {one.entity for one in findings_left(redaction, scan_text)} == {"ILLNESS", "CREDIT_CARD"}
+
+
+def test_a_value_that_shows_only_once_its_neighbour_is_gone_is_left_to_the_second_scan() -> None:
+    redaction = redacted(asked(says("Ada Moore张伟")))
+
+    assert redaction.request.messages[0].text == "<PERSON_1>张伟"
+    assert "PERSON" in {one.entity for one in findings_left(redaction, found_in)}
