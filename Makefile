@@ -60,7 +60,7 @@ check: $(INSTALLED)  ## Lint, format, types, import contracts, generated pages, 
 	$(BIN)/lint-imports
 	$(BIN)/python -m cli.contract --check
 	$(BIN)/python -m cli.docs --check
-	$(BIN)/pytest -q -m "not e2e and not exam"
+	$(BIN)/pytest -q -n logical -m "not e2e and not exam"
 
 e2e: setup  ## The tests that need the running cluster and the real engine
 	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
