@@ -1,4 +1,4 @@
-"""`lane bundle`: does this policy hold together, and what is its name?"""
+"""`lane bundle check` and `hash`: does this policy hold together, and what is its name?"""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 
 from router.errors import BadRequest
 
-bundle_app = typer.Typer(no_args_is_help=True, help="Check a bundle, or print its hash.")
+bundle_app = typer.Typer(no_args_is_help=True, help="Check a bundle, approve it, bring it into force, go back.")
 
 Folder = Annotated[
     Path | None, typer.Argument(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False)
@@ -24,7 +24,7 @@ def check(
     """Name file, line and mend for everything that is wrong. Exit 0: the bundle may be used; 1: it may not."""
     from router.bundle import check_bundle
 
-    root = _folder(folder)
+    root = bundle_folder(folder)
     findings = check_bundle(root)
     if json:
         for finding in findings:
@@ -46,12 +46,13 @@ def print_hash(
     """Print the one name of this version: SHA-256 over sorted paths and bytes, dotfiles aside. Checks nothing."""
     from router.bundle.load import bundle_hash
 
-    root = _folder(folder)
+    root = bundle_folder(folder)
     digest = bundle_hash(root)
     typer.echo(orjson.dumps({"bundle": str(root), "hash": digest}).decode() if json else digest)
 
 
-def _folder(given: Path | None) -> Path:
+def bundle_folder(given: Path | None) -> Path:
+    """Return the bundle's folder. Raises `BadRequest` where there is none."""
     root = given or Path(os.environ.get("LANE_BUNDLE", "config/starter"))
     if not root.is_dir():
         raise BadRequest(f"{root} is no folder: give a bundle's folder, for example config/starter")

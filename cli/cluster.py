@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -20,8 +20,13 @@ from serving.supervisor import CannotStart, Supervision, is_ready, stop
 _READY_SECONDS = 900.0
 _STOP_SECONDS = 120.0
 _POLL_SECONDS = 0.2
+_MODES: Final = {
+    "unsigned": "unsigned: nobody is named to approve bundles here, so any may run (docs/change-control.md)",
+    "approved": "this bundle is in force: lane bundle history",
+    "nothing_approved": "approvers are named here and no bundle is in force",
+}
 BundleArgument = Annotated[
-    Path | None, typer.Argument(help="The bundle; by default $LANE_BUNDLE, else config/starter.")
+    Path | None, typer.Argument(help="The bundle; by default $LANE_BUNDLE, else the one in force, else config/starter.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 
@@ -110,7 +115,8 @@ def _last_words(log_path: Path) -> str:
 
 def down(json: Json = False) -> None:
     """End what `lane up` started here, and wait until nothing of it is left."""
-    stopped = stop(read_settings(), _STOP_SECONDS)
+    # The bundle is named, so that a history of bundles that can't be read keeps nobody from ending what runs.
+    stopped = stop(read_settings(bundle=Path()), _STOP_SECONDS)
     if json:
         print(orjson.dumps({"stopped": stopped}).decode())
     else:
@@ -119,21 +125,28 @@ def down(json: Json = False) -> None:
 
 def status(json: Json = False) -> None:
     """Show what runs here: phase, deployments and their replicas. Exit 1 when it is not ready."""
+    from router.bundle.load import bundle_hash
+    from serving.change.watch import Watch
+
     settings = as_running(read_settings())
     running, seen = supervisor_of(settings), read_status(settings)
     ready = running is not None and is_ready(settings)
+    watch = Watch(settings.changes_file, settings.approvers)
+    objection = watch.objection(bundle_hash(Path(running.bundle))) if running else None
     if json:
         body = {
             "running": running is not None,
             "ready": ready,
             "supervisor": running.model_dump() if running else None,
             "status": seen.model_dump() if running and seen else None,
+            "bundles": {"mode": watch.mode, "in_force": watch.in_force, "objection": objection},
         }
         print(orjson.dumps(body).decode())
     elif running is None:
         Console().print("Nothing runs here. Start it: lane up")
     else:
         _print_status(running.pid, f"http://{running.host}:{running.port}/v1", running.bundle, ready=ready)
+        Console().print(f"  {objection or _MODES[watch.mode]}", style="red" if objection else "", highlight=False)
         for name, replicas in (seen.replicas if seen else {}).items():
             Console().print(
                 f"  {name:<28} " + ", ".join(f"{count} {state.lower()}" for state, count in replicas.items())

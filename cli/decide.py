@@ -81,7 +81,10 @@ def decide(
         str | None, typer.Option("--input", help="Requests, JSON lines; `-` reads stdin.", show_default=False)
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The bundle; by default $LANE_BUNDLE, else the one in force, else config/starter.", show_default=False
+        ),
     ] = None,
     live: Annotated[
         bool,

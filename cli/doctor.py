@@ -19,7 +19,9 @@ _COLOUR: Final[dict["Verdict", str]] = {"ok": "green", "warn": "yellow", "fail":
 def doctor(
     bundle: Annotated[
         Path | None,
-        typer.Argument(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False),
+        typer.Argument(
+            help="The bundle; by default $LANE_BUNDLE, else the one in force, else config/starter.", show_default=False
+        ),
     ] = None,
     port: Annotated[int | None, typer.Option(help="The port to serve on; by default $LANE_PORT, else 8000.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout, a check a line.")] = False,

@@ -10,7 +10,9 @@ import typer
 def door(
     bundle: Annotated[
         Path | None,
-        typer.Argument(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False),
+        typer.Argument(
+            help="The bundle; by default $LANE_BUNDLE, else the one in force, else config/starter.", show_default=False
+        ),
     ] = None,
     listen: Annotated[
         str | None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import ask, cluster, decide, doctor, door, explain, scan
+from cli import approvers, ask, change, cluster, decide, doctor, door, explain, scan
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 from cli.keys import keys_app
@@ -45,6 +45,13 @@ app.command()(ask.ask)
 app.command()(decide.decide)
 app.command()(scan.scan)
 app.command()(explain.explain)
+bundle_app.command()(change.sign)
+bundle_app.command()(change.apply)
+bundle_app.command()(change.history)
+bundle_app.command()(change.rollback)
+bundle_app.command()(approvers.keygen)
+bundle_app.command()(approvers.trust)
+bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(cluster_app, name="cluster")
 app.add_typer(lanes_app, name="lanes")

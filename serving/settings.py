@@ -95,6 +95,21 @@ class Settings(Frozen):
         return self.home / "lanes-off"
 
     @property
+    def bundles(self) -> Path:
+        """Every bundle that was ever applied here, each in a folder named by its hash (`serving.change.store`)."""
+        return self.home / "bundles"
+
+    @property
+    def changes_file(self) -> Path:
+        """SQLite file of the history of bundles; its last entry names the one in force."""
+        return self.home / "changes.sqlite"
+
+    @property
+    def approvers(self) -> Path:
+        """Public keys of those whose signature can bring a bundle into force. No bundle can change them."""
+        return self.home / "approvers"
+
+    @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]
@@ -107,18 +122,37 @@ class Settings(Frozen):
 
 
 def read_settings(bundle: Path | None = None, port: int | None = None) -> Settings:
-    """Read `LANE_HOME` (.lane), `LANE_BUNDLE` (config/starter), `LANE_MODELS` (.cache/models), `LANE_HOST`, `LANE_PORT`, `LANE_DOOR`.
+    """Read `LANE_HOME` (.lane), `LANE_BUNDLE`, `LANE_MODELS` (.cache/models), `LANE_HOST`, `LANE_PORT`, `LANE_DOOR`.
 
-    Raises `BadRequest` for a `LANE_DOOR` that is no `https://host:port`.
+    The bundle is the first that is given: `bundle`, `LANE_BUNDLE`, the one in force in this home (`lane bundle apply`), config/starter.
+    Raises `HistoryBroken` where that rests on a history that can't be read, `BadRequest` for a `LANE_DOOR` that is no `https://host:port`.
     """
+    given = bundle or _path_in("LANE_BUNDLE")
     door = os.environ.get("LANE_DOOR") or None
     if door is not None and not re.fullmatch(DOOR_ADDRESS, door):
         raise BadRequest("LANE_DOOR: the door's address is written https://host:port", "LANE_DOOR")
-    return Settings(
+    settings = Settings(
         home=Path(os.environ.get("LANE_HOME", ".lane")).resolve(),
-        bundle=(bundle or Path(os.environ.get("LANE_BUNDLE", "config/starter"))).resolve(),
+        bundle=(given or Path("config/starter")).resolve(),
         models=Path(os.environ.get("LANE_MODELS", ".cache/models")).resolve(),
         host=os.environ.get("LANE_HOST", "127.0.0.1"),
         port=port or int(os.environ.get("LANE_PORT", "8000")),
         door=door,
     )
+    return settings if given else _with_applied_bundle(settings)
+
+
+def _path_in(variable: str) -> Path | None:
+    given = os.environ.get(variable)
+    return Path(given) if given else None
+
+
+def _with_applied_bundle(settings: Settings) -> Settings:
+    if not settings.changes_file.exists():
+        return settings
+    from serving.change.history import in_force  # Only here: most homes have no history, and a command starts fast.
+
+    entry = in_force(settings.changes_file)
+    if entry is None:
+        return settings
+    return settings.model_copy(update={"bundle": settings.bundles / entry.change.bundle_hash})

@@ -21,6 +21,8 @@ import httpx2
 from cluster.environment import ray_environment
 from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
+from serving.change.errors import NotInForce
+from serving.change.watch import Watch
 from serving.processes import Brood
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
@@ -82,6 +84,9 @@ class Supervision:
         if running is not None:
             raise CannotStart(f"already running here (process {running.pid}); `lane down` ends it")
         bundle = load_bundle(self._settings.bundle)
+        objection = Watch(self._settings.changes_file, self._settings.approvers).objection(bundle.hash)
+        if objection is not None:
+            raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
         if not self._with_door:
             self._refuse_keys(bundle)
         for model in bundle.models.values():

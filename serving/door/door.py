@@ -36,7 +36,7 @@ def _one_writer() -> ThreadPoolExecutor:
 class Door:
     """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds.
 
-    `switched_off` is asked before each send: the lanes that an operator switched off.
+    `switched_off` is asked before each send: the lanes that an operator switched off, or that another bundle in force closes.
     """
 
     rules: Rules

@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
 from router.scan import scan_text, warm
+from serving.change.watch import Watch
 from serving.door.app import build_app
 from serving.door.door import Door
 from serving.door.guard import Rules
@@ -59,7 +60,12 @@ def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str],
     rules = rules_of(bundle, read_public_key(settings.permit_public_file))
     with contextlib.closing(Ledger(settings.ledger_file)) as ledger:
         switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
-        door = Door(rules, lanes_without_key(bundle, keys), switched_off, ledger, Providers(keys), time.time)
+        superseded = Watch(settings.changes_file, settings.approvers).closing(bundle)
+
+        def closed() -> dict[str, str]:
+            return switched_off() | superseded()
+
+        door = Door(rules, lanes_without_key(bundle, keys), closed, ledger, Providers(keys), time.time)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door),
