@@ -1,8 +1,10 @@
 """What each file of a bundle holds. Parsed once, strictly; `router.bundle.load` reads them, `router.bundle.check` holds them together."""
 
-from typing import Literal, get_args
+from ipaddress import ip_address
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, IPvAnyNetwork, model_validator
 
 from models.spec import ModelSpec
 from router.contract import (
@@ -41,8 +43,16 @@ class Price(Frozen):
     output_usd: float = Field(default=0.0, ge=0)
 
 
+Pin = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+"""Base64 of the SHA-256 of a certificate's public key, as `curl --pinnedpubkey` takes it after `sha256//`."""
+
+
 class Hosted(Frozen):
-    """How the door reaches a hosted lane. The key stays in the door's environment: only the variable's name is here."""
+    """How the door reaches a hosted lane. The key stays in the door's environment: only the variable's name is here.
+
+    `pin_sha256`: the provider's certificate must hold one of these keys. `ca_pem`: the authorities that may vouch for it, instead of the
+    system's. `addresses`: the networks its name may resolve to. None listed: not restricted in that respect.
+    """
 
     provider: str
     protocol: Literal["openai_chat"] = "openai_chat"
@@ -50,6 +60,27 @@ class Hosted(Frozen):
     model: str
     api_key_env: str
     region: str
+    pin_sha256: tuple[Pin, ...] = ()
+    ca_pem: str | None = None
+    addresses: tuple[IPvAnyNetwork, ...] = ()
+
+    @model_validator(mode="after")
+    def _unread_on_the_way(self) -> "Hosted":
+        url = urlsplit(self.base_url)
+        if url.scheme == "https" and url.hostname:
+            return self
+        if url.scheme != "http" or not _is_loopback(url.hostname or ""):
+            raise ValueError("`base_url` begins with https:// (or http:// for an address of this machine alone)")
+        if self.pin_sha256 or self.ca_pem:
+            raise ValueError("`pin_sha256` and `ca_pem` need a `base_url` with https://")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class LaneSpec(Frozen):

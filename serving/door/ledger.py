@@ -1,7 +1,7 @@
 """What left the building, to where, under whose permit? Append-only, hash-chained, on stable storage before the first byte goes.
 
 An `intent` with no `outcome` means that the door died meanwhile: the bytes may have left. No content is kept, only its hash.
-The nonce that makes a permit single-use is taken in the intent's own transaction, and never given back.
+The nonce that makes a permit single-use is taken in the intent's own transaction, and kept for longer than any permit is good.
 """
 
 import hashlib
@@ -20,14 +20,26 @@ from router.permit import Permit
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS ledger (sequence INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, entry TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS nonces (nonce TEXT PRIMARY KEY, taken_at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS nonces_by_time ON nonces (taken_at);
 CREATE TRIGGER IF NOT EXISTS ledger_is_never_changed BEFORE UPDATE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS ledger_is_never_shortened BEFORE DELETE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS nonces_stay_used BEFORE DELETE ON nonces
+    WHEN OLD.taken_at >= (SELECT max(taken_at) FROM nonces) - 240
     BEGIN SELECT RAISE(ABORT, 'a nonce stays used'); END;
 """
+_FROM_UNDATED_NONCES: Final = """
+DROP TRIGGER nonces_stay_used;
+ALTER TABLE nonces ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;
+UPDATE nonces SET taken_at = (SELECT json_extract(entry, '$.at') FROM ledger ORDER BY sequence DESC LIMIT 1);
+"""
+"""The first version kept nonces for ever and did not say since when: they count as taken by the last entry."""
+CLOCK_MAY_GO_BACK_SECONDS: Final = 120
+"""A clock that went back further could make a permit good again whose nonce is forgotten: until it has caught up, nothing is sent."""
+NONCES_KEPT_SECONDS: Final = 240
+"""Longer than a permit is good (60 s, `serving.door.guard`) and a clock may go back, together."""
 GENESIS: Final = "0" * 64
 """What the first entry follows."""
 
@@ -105,6 +117,9 @@ class Ledger:
             self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=2.0)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            columns = [column[1] for column in self._database.execute("PRAGMA table_info(nonces)")]
+            if columns == ["nonce"]:
+                self._database.executescript(f"BEGIN IMMEDIATE;{_FROM_UNDATED_NONCES}COMMIT;")
             self._database.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -114,14 +129,24 @@ class Ledger:
     def intend(self, intent: Intent, at: float) -> str:
         """Take the permit's nonce and record the intent, both or neither. Returns the entry's hash once it is on disk.
 
-        Raises `DoorRefused` for a nonce used before, `EvidenceUnavailable` when the disk will not have it.
+        Raises `DoorRefused` for a nonce used before, or when the clock has gone back too far to know; `EvidenceUnavailable` when the
+        disk will not have it.
         """
         with self._transaction():
-            try:
-                self._database.execute("INSERT INTO nonces VALUES (?)", (intent.permit_nonce,))
-            except sqlite3.IntegrityError:
-                raise DoorRefused("the permit was used before") from None
+            self._take(intent.permit_nonce, at)
             return self._append(intent, at)
+
+    def _take(self, nonce: str, at: float) -> None:
+        """Use a nonce up, and forget those of permits that have long expired."""
+        [latest] = self._database.execute("SELECT max(taken_at) FROM nonces").fetchone()
+        if latest is not None and at < latest - CLOCK_MAY_GO_BACK_SECONDS:
+            raise DoorRefused("the door's clock has gone back: which permits were used can't be told")
+        try:
+            self._database.execute("INSERT INTO nonces VALUES (?, ?)", (nonce, at))
+        except sqlite3.IntegrityError:
+            raise DoorRefused("the permit was used before") from None
+        forgotten_before = max(at, latest if latest is not None else at) - NONCES_KEPT_SECONDS
+        self._database.execute("DELETE FROM nonces WHERE taken_at < ?", (forgotten_before,))
 
     def record(self, event: Outcome | Refused, at: float) -> str:
         """Record what became of a send, or that there was none. Raises `EvidenceUnavailable`."""

@@ -32,6 +32,7 @@ from router.errors import (
 )
 from router.lane import LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from serving.door.retry_after import retry_after_seconds
+from serving.door.upstream import address_check, not_the_provider, transport_to
 
 _StopReason = Literal["stop", "length", "tool_calls", "content_filter"]
 _AFTER_END_SECONDS: Final = 2.0
@@ -48,13 +49,18 @@ class Providers:
         """Take the lanes' keys by lane name; `now` gives Unix seconds, for dates in `Retry-After`."""
         self._keys = dict(keys)
         self._now = now
-        self._transport = httpx2.AsyncHTTPTransport(
-            trust_env=False, retries=0, limits=httpx2.Limits(max_connections=None, keepalive_expiry=30.0)
-        )
+        self._transports: dict[str, httpx2.AsyncHTTPTransport] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport(self, lane: str, hosted: Hosted) -> httpx2.AsyncHTTPTransport:
+        """A lane's own connections: one that was made under another lane's pins is never used for it."""
+        if lane not in self._transports:
+            self._transports[lane] = transport_to(hosted)
+        return self._transports[lane]
 
     async def stream(self, lane: LaneSpec, hosted: Hosted, body: bytes) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Send the body and yield the answer; the last event is `Stop`. Closing the iterator closes the connection.
@@ -97,7 +103,9 @@ class Providers:
             max_retries=0,
             timeout=openai.Timeout(None, connect=lane.timeouts.connect_seconds, write=lane.timeouts.gap_seconds),
             http_client=httpx2.AsyncClient(
-                transport=_OneSend(self._transport, url, key, body), trust_env=False, follow_redirects=False
+                transport=_OneSend(self._transport(lane.name, hosted), hosted, url, key, body),
+                trust_env=False,
+                follow_redirects=False,
             ),
         )
         stream: AsyncStream[ChatCompletionChunk] = await client.post(
@@ -117,8 +125,10 @@ class Providers:
 class _OneSend(httpx2.AsyncBaseTransport):
     """Lets one body out to one address. Whatever else the SDK, its settings or the environment added stays behind."""
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, url: httpx2.URL, key: str, body: bytes) -> None:
-        self._inner, self._url, self._key, self._body = inner, url, key, body
+    def __init__(
+        self, inner: httpx2.AsyncBaseTransport, hosted: Hosted, url: httpx2.URL, key: str, body: bytes
+    ) -> None:
+        self._inner, self._hosted, self._url, self._key, self._body = inner, hosted, url, key, body
 
     @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -131,7 +141,8 @@ class _OneSend(httpx2.AsyncBaseTransport):
             "Accept-Encoding": "identity",
             "User-Agent": "private-lane",
         }
-        sent = httpx2.Request("POST", self._url, headers=headers, content=self._body, extensions=request.extensions)
+        extensions = {"timeout": request.extensions["timeout"], "trace": address_check(self._hosted)}
+        sent = httpx2.Request("POST", self._url, headers=headers, content=self._body, extensions=extensions)
         return await self._inner.handle_async_request(sent)
 
 
@@ -217,6 +228,8 @@ def _stop_reason(said: str) -> _StopReason:
 
 def _as_ours(error: Exception, lane: str, now: float, *, streaming: bool) -> RouterError:
     """Return the router's error for whatever the SDK or the transport raised."""
+    if (stranger := not_the_provider(error)) is not None:
+        return LaneUnreachable(lane, stranger.because)
     match error:
         case RouterError():
             return error

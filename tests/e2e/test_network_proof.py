@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from router.bundle import load_bundle
 from serving.door.ledger import read_ledger
@@ -22,6 +23,7 @@ from serving.secrets import ensure_secrets
 from serving.settings import Settings, read_settings
 from tests.e2e.mixed_load import mixed
 from tests.e2e.namespaces import PROVIDER_ADDRESS, Rack, rack, why_not
+from tests.providers.certificates import Authority
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
@@ -44,6 +46,8 @@ class Deployment:
     def __init__(self, machines: Rack, folder: Path) -> None:
         self.machines, self.folder = machines, folder
         self.provider_log = folder / "provider.jsonl"
+        self.authority = Authority()
+        self.identity = self.authority.identity(PROVIDER_ADDRESS)
         self.settings: Settings = read_settings(self._bundle()).model_copy(update={"home": folder / "home"})
         ensure_secrets(self.settings, load_bundle(self.settings.bundle))
         self._environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"} | {
@@ -55,7 +59,8 @@ class Deployment:
     def start(self) -> None:
         module = [sys.executable, "-m"]
         provider = ["tests.providers.openai_chat", "--host", PROVIDER_ADDRESS, "--port", str(PROVIDER_PORT)]
-        self._start(self.machines.provider, [*module, *provider, "--log", str(self.provider_log)])
+        tls = ["--tls", *map(str, self.identity.files(self.folder))]
+        self._start(self.machines.provider, [*module, *provider, *tls, "--log", str(self.provider_log)])
         self._start(self.machines.door, [*module, "cli.main", "door"], OPENAI_API_KEY=PROVIDER_KEY)
         node = self._start(self.machines.private, [*module, "cli.main", "up", "--foreground", "--no-door"])
         deadline = time.monotonic() + 600
@@ -92,12 +97,18 @@ class Deployment:
                 process.wait(10)
 
     def _bundle(self) -> Path:
-        """The starter bundle, its providers' addresses led to the stand-in."""
+        """The starter bundle, its hosted lanes led to the stand-in, whose key and address are pinned."""
         bundle = self.folder / "bundle"
         shutil.copytree(STARTER, bundle)
-        lanes = bundle / "lanes.yaml"
-        address = f"http://{PROVIDER_ADDRESS}:{PROVIDER_PORT}/v1"
-        lanes.write_text(lanes.read_text().replace("https://api.openai.com/v1", address))
+        file = bundle / "lanes.yaml"
+        lanes = yaml.safe_load(file.read_text())
+        for lane in lanes["lanes"]:
+            if "hosted" in lane:
+                lane["hosted"]["base_url"] = f"https://{PROVIDER_ADDRESS}:{PROVIDER_PORT}/v1"
+                lane["hosted"]["ca_pem"] = self.authority.pem
+                lane["hosted"]["pin_sha256"] = [self.identity.pin]
+                lane["hosted"]["addresses"] = [f"{PROVIDER_ADDRESS}/32"]
+        file.write_text(yaml.safe_dump(lanes))
         return bundle
 
     def _start(self, machine: str, command: Sequence[str], **more: str) -> subprocess.Popen[bytes]:

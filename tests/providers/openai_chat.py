@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -63,13 +64,14 @@ class _HungUp(Exception):
 class StandIn:
     """The server. `received` holds every request, `hung_up` counts clients that left before their answer's end.
 
-    `log`: a file that gets each request's headers and body as a JSON line, for whoever started this as a process.
+    `tls`: it speaks HTTPS, with this context's certificate. `log`: a file that gets each request's headers and body as a JSON line, for whoever started this as a process.
     """
 
     key: str = "sk-stand-in-0123456789abcdef"
     port: int = 0
     host: str = "127.0.0.1"
     log: Path | None = None
+    tls: ssl.SSLContext | None = None
     behaviour: Behaviour = Behaviour()
     received: list[Received] = field(default_factory=list)
     hung_up: int = 0
@@ -89,13 +91,13 @@ class StandIn:
     @property
     def base_url(self) -> str:
         """What a lane's `base_url` must be."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}/v1"
 
     async def serve(self, ready: threading.Event | None = None) -> None:
         """Serve until stopped."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._connected, self.host, self.port, limit=2**26)
+        server = await asyncio.start_server(self._connected, self.host, self.port, limit=2**26, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         if ready is not None:
             ready.set()
@@ -292,6 +294,11 @@ if __name__ == "__main__":
     parser.add_argument("--host", default=StandIn.host)
     parser.add_argument("--key", default=StandIn.key)
     parser.add_argument("--log", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument("--tls", type=Path, nargs=2, metavar=("CERTIFICATE", "KEY"), help="PEM files")
+    arguments = vars(parser.parse_args())
+    if arguments["tls"] is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*arguments["tls"])
+        arguments["tls"] = context
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(StandIn(**vars(arguments)).serve())
+        asyncio.run(StandIn(**arguments).serve())

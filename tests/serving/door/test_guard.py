@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from router.contract import Finding, ImagePart, Label, Message, TextPart
 from router.permit import sign
 from router.render import canonical_json, parse_body, render_openai_chat
-from serving.door.guard import Allow, Asked, Deny, judge, scanned_label
+from serving.door.guard import PERMIT_SECONDS_AT_MOST, Allow, Asked, Deny, judge, scanned_label
+from serving.hosted import PERMIT_SECONDS
 from tests.serving.door.kit import Answer, a_call, a_lane, a_permit, a_token, hosted_of, rules_for
 
 LANE = a_lane()
@@ -76,6 +77,15 @@ def test_any_added_bytes_are_refused(place: int, added: bytes) -> None:
 )
 def test_a_permit_for_something_else_is_refused(wrong: dict[str, Any], because: str) -> None:
     assert because in because_of(judge(asked(**wrong), RULES, NOW))
+
+
+@given(skew=st.integers(-300, 300))
+def test_a_router_s_clock_may_be_a_little_wrong_and_no_more(skew: int) -> None:
+    seconds_left = skew + PERMIT_SECONDS
+
+    verdict = judge(asked(expires_at=int(NOW) + seconds_left), RULES, NOW)
+
+    assert isinstance(verdict, Allow) == (0 < seconds_left <= PERMIT_SECONDS_AT_MOST)
 
 
 @pytest.mark.parametrize("lane", ["", "code", "private", "PREMIUM"])

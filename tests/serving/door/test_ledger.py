@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from router.contract import Label
 from router.errors import DoorRefused, EvidenceUnavailable
-from serving.door.ledger import GENESIS, Intent, Ledger, LedgerBroken, Outcome, Refused, read_ledger
+from serving.door.guard import PERMIT_SECONDS_AT_MOST
+from serving.door.ledger import (
+    CLOCK_MAY_GO_BACK_SECONDS,
+    GENESIS,
+    NONCES_KEPT_SECONDS,
+    Intent,
+    Ledger,
+    LedgerBroken,
+    Outcome,
+    Refused,
+    read_ledger,
+)
 
 
 def an_intent(nonce: str = "n") -> Intent:
@@ -181,4 +192,67 @@ def test_in_any_order_of_asking_each_nonce_leaves_exactly_one_intent(
 
     kept = [entry.event.permit_nonce for entry in read_ledger(file) if isinstance(entry.event, Intent)]
     assert kept == list(dict.fromkeys(nonces))
+    ledger.close()
+
+
+def test_nonces_of_permits_that_have_long_expired_are_forgotten(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for second in range(2_000):
+        ledger.intend(an_intent(str(second)), float(second))
+
+    [kept] = ledger._database.execute("SELECT count(*) FROM nonces").fetchone()
+
+    assert kept == NONCES_KEPT_SECONDS + 1
+    ledger.close()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2_000)), max_size=20))
+def test_however_the_clock_jumps_no_permit_is_used_twice_while_it_is_good(
+    tmp_path_factory: pytest.TempPathFactory, sends: list[tuple[str, float]]
+) -> None:
+    ledger = Ledger(tmp_path_factory.mktemp("ledger") / "ledger.sqlite")
+    expires: dict[str, float] = {}
+    used: list[str] = []
+    for nonce, now in sends:
+        until = expires.setdefault(nonce, now + PERMIT_SECONDS_AT_MOST)
+        if now >= until or until > now + PERMIT_SECONDS_AT_MOST:
+            continue  # The guard refuses these before the ledger is asked.
+        try:
+            ledger.intend(an_intent(nonce), now)
+            used.append(nonce)
+        except DoorRefused:
+            continue
+
+    assert len(used) == len(set(used))
+    ledger.close()
+
+
+def test_a_clock_that_has_gone_back_too_far_sends_nothing_until_it_has_caught_up(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.intend(an_intent("one"), 1_000.0)
+    ledger.intend(an_intent("a little back"), 1_000.0 - CLOCK_MAY_GO_BACK_SECONDS)
+
+    with pytest.raises(DoorRefused, match="clock has gone back"):
+        ledger.intend(an_intent("two"), 999.0 - CLOCK_MAY_GO_BACK_SECONDS)
+    ledger.intend(an_intent("two"), 1_001.0)
+    ledger.close()
+
+
+def test_a_ledger_of_the_first_version_keeps_its_nonces(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite"
+    Ledger(file).intend(an_intent("old"), 1_000.0)
+    database = without_triggers(file)
+    database.executescript(
+        "DROP TABLE nonces; CREATE TABLE nonces (nonce TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+        "CREATE TRIGGER nonces_stay_used BEFORE DELETE ON nonces BEGIN SELECT RAISE(ABORT, 'a nonce stays used'); END;"
+        "INSERT INTO nonces VALUES ('old');"
+    )
+    database.close()
+
+    ledger = Ledger(file)
+    with pytest.raises(DoorRefused, match="used before"):
+        ledger.intend(an_intent("old"), 1_010.0)
+    ledger.intend(an_intent("much later"), 2_000.0)
+
+    assert ledger._database.execute("SELECT nonce FROM nonces").fetchall() == [("much later",)]
     ledger.close()
