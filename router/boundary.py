@@ -95,6 +95,7 @@ class Boundary:
     __slots__ = (
         "_categories",
         "_entities",
+        "_facts",
         "_jurisdictions",
         "_kept",
         "_lanes",
@@ -102,13 +103,18 @@ class Boundary:
         "_orgs",
         "_policies",
         "_schema",
+        "policies_text",
+        "schema_text",
     )
 
     def __init__(self, policies: str, schema: str, lanes: Iterable[LaneFacts], tenants: Iterable[str]) -> None:
         """Parse it all. Raises `BundleInvalid` when policies, schema or the lanes' attributes don't fit each other."""
         known = tuple(lanes)
+        self.policies_text = policies
+        self.schema_text = schema
         self._categories = enumerated(schema, "Category")
         self._jurisdictions = enumerated(schema, "Jurisdiction")
+        self._facts = known
         self._lanes = frozenset(lane.name for lane in known)
         self._orgs = frozenset(tenants)
         self._kept: dict[_Question, Verdict] = {}
@@ -136,6 +142,14 @@ class Boundary:
         asked = [(org, lane.name, label, tier) for org, lane, label, tier in questions]
         for question, verdict in zip(asked, self._ask(asked), strict=True):
             self._keep(question, verdict)
+
+    def ask(self, questions: Iterable[tuple[str, LaneFacts, Label, RiskTier]]) -> list[Verdict]:
+        """Answer many questions, one after the other, and keep none of them: for who asks them all (`router.bundle.verdicts`)."""
+        return self._ask([(org, lane.name, label, tier) for org, lane, label, tier in questions])
+
+    def with_policies(self, policies: str) -> "Boundary":
+        """Return the same schema, lanes and tenants under other policies. Raises `BundleInvalid` when they do not parse."""
+        return Boundary(policies, self.schema_text, self._facts, self._orgs)
 
     def _keep(self, question: _Question, verdict: Verdict) -> None:
         if len(self._kept) >= _KEPT_VERDICTS:

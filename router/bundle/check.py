@@ -8,11 +8,14 @@ from router.boundary import UNKNOWN, Boundary, enumerated
 from router.bundle.cedar import policies_text, type_errors
 from router.bundle.files import LaneSpec
 from router.bundle.ladder import planned_steps
-from router.bundle.promises import PROPERTY_NAMES, Question, all_questions, broken_property, representative_labels
+from router.bundle.promises import PROPERTY_NAMES, representative_labels
+from router.bundle.proof import all_verdicts, in_words, prove
 from router.bundle.reach import World, reach
 from router.bundle.references import reference_findings
 from router.bundle.source import SCHEMA_FILE, Source
+from router.bundle.space import SpaceTooLarge, space_of
 from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
+from router.bundle.verdicts import TablesDisagree
 from router.contract import RISK_TIERS, Label
 from router.errors import BundleInvalid
 from router.rules import Rule, RuleError, compile_rule
@@ -40,11 +43,9 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     # A policy that does not parse is not there; what follows would find the faults of its absence.
     if boundary is not None and not any(finding.file.startswith("boundary/") for finding in source.findings):
         kinds = kinds_of(source)
-        questions = list(
-            all_questions(kinds.orgs, {lane.name: lane for lane in kinds.lanes.values()}.values(), _labels(source))
-        )
-        boundary.settle((question.org, question.lane, question.label, question.tier) for question in questions)
-        _promises(source, boundary, questions)
+        lanes = {lane.name: lane for lane in kinds.lanes.values()}.values()
+        boundary.settle(product(kinds.orgs, lanes, _labels(source), RISK_TIERS))
+        _promises(source, boundary)
         _ladders_end(source, routes, boundary, world, kinds)
     return Checked(routes, tier_rules, boundary)
 
@@ -150,21 +151,31 @@ def _labels(source: Source) -> list[Label]:
     return list(representative_labels(categories, enumerated(source.schema, "Jurisdiction") - {UNKNOWN}))
 
 
-def _promises(source: Source, boundary: Boundary, questions: Sequence[Question]) -> None:
-    """Hold the boundary against the bundle's own properties and tests."""
+def _promises(source: Source, boundary: Boundary) -> None:
+    """Hold the boundary against the bundle's own properties, over every question there is, and its tests."""
+    assert source.schema is not None
+    assert source.tenants is not None
+    assert source.lanes is not None
     file = "boundary/properties.yaml"
-    for index, rule in enumerate(source.properties.properties if source.properties else ()):
-        line = source.line(file, "properties", index, "when")
-        if _compile(source, file, line, rule.when, PROPERTY_NAMES) is None:
-            continue
-        broken = broken_property(rule, questions, boundary)
-        if broken is not None:
-            source.find(
-                file,
-                line,
-                f"the boundary breaks `{rule.id}` ({rule.must}): {broken}",
-                "mend the policies, or the property",
-            )
+    promised = source.properties.properties if source.properties else ()
+    lines = [source.line(file, "properties", index, "when") for index in range(len(promised))]
+    sound = [
+        (rule, line)
+        for rule, line in zip(promised, lines, strict=True)
+        if _compile(source, file, line, rule.when, PROPERTY_NAMES) is not None
+    ]
+    try:
+        space = space_of(source.schema, source.tenants.tenants, source.lanes.lanes)
+        verdicts = all_verdicts(space, boundary)
+    except (SpaceTooLarge, TablesDisagree) as error:
+        source.find(file, 1, f"no property can be proved: {error}", "make the schema smaller, or the policies simpler")
+    else:
+        for rule, line in sound:
+            proof = prove(rule, verdicts)
+            if not proof.holds:
+                said = in_words(proof.broken_by) if proof.broken_by else f"no question, because {proof.because}"
+                message = f"the boundary breaks `{rule.id}` ({rule.must}): {said}"
+                source.find(file, line, message, "mend the policies, or the property")
     _tests(source, boundary)
 
 

@@ -1,0 +1,131 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.boundary import Boundary
+from router.bundle.promises import BoundaryProperty
+from router.bundle.proof import all_verdicts, prove
+from router.bundle.space import SpaceTooLarge, Value, ask, axes_of
+from router.bundle.verdicts import Tabulator
+from router.rules import Facts, compile_rule
+from tests.router.bundle.policies import LANES, SCHEMA, boundary_of, policy_texts, space
+
+SPACE = space()
+ALL = [
+    dict(zip((axis.name for axis in SPACE.axes), values, strict=True))
+    for values in product(*(axis.values for axis in SPACE.axes))
+]
+
+PROPERTIES = (
+    "hosted",
+    'hosted && "pii" in categories',
+    'org == "two" && level == "restricted"',
+    'lane.startsWith("a") && size(jurisdictions) > 0',
+    'categories.exists(name, name.startsWith("p")) && !("EU" in jurisdictions)',
+    'risk_tier == "restricted" && categories.all(name, name in cleared_for)',
+    "true",
+)
+
+
+def brute_force(boundary: Boundary, rule: BoundaryProperty) -> bool:
+    """Whether the property holds, asked of each question, one by one."""
+    condition = compile_rule(rule.when)
+    for org, name in SPACE.pairs():
+        lane = SPACE.lanes[name]
+        for values, verdict in zip(ALL, ask(boundary, org, lane, ALL), strict=True):
+            if verdict.allowed != (rule.must == "allow") and condition.holds(facts(org, name, values)):
+                return False
+    return True
+
+
+def facts(org: str, name: str, values: dict[str, Value]) -> Facts:
+    lane = SPACE.lanes[name]
+    asked: dict[str, object] = {
+        "hosted": lane.hosted is not None,
+        "provider": lane.hosted.provider if lane.hosted else "",
+        "region": lane.hosted.region if lane.hosted else "",
+        "lane": name,
+        "lane_jurisdictions": list(lane.jurisdictions),
+        "cleared_for": list(lane.cleared_for),
+        "org": org,
+    }
+    return Facts.of(asked | {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()})
+
+
+@settings(max_examples=15)
+@given(text=policy_texts())
+def test_the_table_says_of_every_question_what_cedar_says(text: str) -> None:
+    boundary = boundary_of(text)
+
+    verdicts = all_verdicts(SPACE, boundary)
+
+    for (org, lane), table in verdicts.tables.items():
+        answers = ask(boundary, org, SPACE.lanes[lane], ALL)
+        said = {
+            place: (verdict.allowed, frozenset(fired.id for fired in verdict.policies))
+            for place, verdict in enumerate(answers)
+        }
+        covered = 0
+        for combination in np.ndindex(*table.allowed.shape):
+            for members in product(*(group.members[at] for group, at in zip(table.groups, combination, strict=True))):
+                values: dict[str, Value] = {}
+                for group, place in zip(table.groups, members, strict=True):
+                    values |= group.values(int(place))
+                assert table.verdict(combination) == said[ALL.index(values)]
+                covered += 1
+        assert covered == len(ALL)
+
+
+@settings(max_examples=15)
+@given(text=policy_texts(), when=st.sampled_from(PROPERTIES), must=st.sampled_from(("deny", "allow")))
+def test_a_property_is_proved_exactly_when_no_question_breaks_it(text: str, when: str, must: str) -> None:
+    boundary = boundary_of(text)
+    rule = BoundaryProperty.model_validate({"id": "p", "because": "b", "when": when, "must": must})
+
+    proof = prove(rule, all_verdicts(SPACE, boundary))
+
+    assert proof.holds == brute_force(boundary, rule)
+    if proof.broken_by is not None:
+        broken = proof.broken_by
+        (verdict,) = ask(boundary, broken.org, SPACE.lanes[broken.lane], [broken.values])
+        assert verdict.allowed != (must == "allow")
+        assert compile_rule(when).holds(facts(broken.org, broken.lane, dict(broken.values)))
+
+
+def test_a_condition_that_can_not_be_evaluated_is_not_proved() -> None:
+    rule = BoundaryProperty(id="p", because="b", when="level > 2", must="allow")
+
+    proof = prove(rule, all_verdicts(SPACE, boundary_of('@id("all") permit (principal, action, resource);')))
+
+    assert not proof.holds
+    assert proof.because is not None
+
+
+def test_a_condition_that_holds_of_no_question_is_known_to_promise_nothing() -> None:
+    rule = BoundaryProperty(id="p", because="b", when='hosted && level == "secret"', must="deny")
+
+    proof = prove(rule, all_verdicts(SPACE, boundary_of('@id("all") permit (principal, action, resource);')))
+
+    assert proof.holds
+    assert proof.ever is False
+
+
+def test_two_sets_that_are_compared_with_each_other_are_looked_at_together() -> None:
+    text = '@id("p") permit (principal, action, resource) when { context.categories == context.jurisdictions };'
+    (table,) = Tabulator(SPACE.axes, boundary_of(text)).tables("one", LANES[0])
+
+    assert [" ".join(axis.name for axis in group.axes) for group in table.groups if group.axes] == [
+        "level",
+        "categories jurisdictions",
+        "risk_tier",
+    ]
+
+
+def test_nothing_is_claimed_of_more_questions_than_can_be_looked_at() -> None:
+    names = ", ".join(f'"c{number}"' for number in range(20))
+
+    with pytest.raises(SpaceTooLarge, match="22 names"):
+        axes_of(SCHEMA.replace('"pii"', names))

@@ -1,0 +1,94 @@
+from collections.abc import Callable
+
+import pytest
+
+from router.bundle import Bundle
+from router.policy import widens
+
+Version = Callable[..., Bundle]
+
+UNLESS_INTERNAL = (
+    "boundary/lanes.cedar",
+    "unless { [Level",
+    'unless { context.categories.isEmpty() && [Level::"confidential"].contains(context.level) || [Level',
+)
+CONFIDENTIAL_MAY_LEAVE = (
+    UNLESS_INTERNAL,
+    (
+        "boundary/lanes.cedar",
+        '  [Level::"public", Level::"internal"].contains',
+        '  [Level::"public", Level::"internal", Level::"confidential"].contains',
+    ),
+    ("boundary/properties.yaml", 'level in ["confidential", "restricted"]', 'level in ["restricted"]'),
+)
+
+
+def test_a_bundle_does_not_widen_itself(starter: Bundle) -> None:
+    assert widens(starter, starter) == ()
+
+
+def test_a_permit_for_more_is_wider_and_names_a_question_that_newly_leaves(starter: Bundle, version: Version) -> None:
+    wider = version(*CONFIDENTIAL_MAY_LEAVE)
+
+    (found,) = widens(starter, wider)
+
+    assert found.by == "boundary"
+    assert "unsensitive-may-leave" in found.what
+    assert found.example is not None
+    assert found.example.values["level"] == "confidential"
+    assert widens(wider, starter) == ()
+
+
+def test_a_forbid_more_is_never_wider(starter: Bundle, version: Version) -> None:
+    forbid = '@id("new") @reason("r") forbid (principal, action, resource == Lane::"code");\n\n@id("residency")'
+
+    assert widens(starter, version(("boundary/lanes.cedar", '@id("residency")', forbid))) == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "by", "says"),
+    [
+        ("tiers.yaml", "raise_at: 0.5", "raise_at: 0.6", "label", "0.6"),
+        ("tiers.yaml", "legal: confidential", "legal: internal", "label", "legal data is internal"),
+        ("tenants.yaml", "jurisdictions: [EU]", "jurisdictions: []", "label", "example-eu"),
+        (
+            "tiers.yaml",
+            'when: level == "restricted"',
+            'when: level == "restricted" && !has_images',
+            "tier",
+            "restricted-data",
+        ),
+        ("tiers.yaml", "    tier: restricted\n    when", "    tier: high\n    when", "tier", "gives high"),
+        (
+            "lanes.yaml",
+            "base_url: https://api.openai.com/v1",
+            "base_url: https://example.com/v1",
+            "boundary",
+            "premium",
+        ),
+        ("lanes.yaml", "jurisdictions: [US]", "jurisdictions: [US, UK]", "boundary", "UK"),
+        ("tenants.yaml", "  - org: example-eu", "  - org: another\n\n  - org: example-eu", "boundary", "another"),
+    ],
+)
+def test_each_way_of_letting_more_out_is_seen(
+    starter: Bundle, version: Version, file: str, old: str, new: str, by: str, says: str
+) -> None:
+    found = widens(starter, version((file, old, new)))
+
+    assert any(one.by == by and says in one.what for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("tiers.yaml", "raise_at: 0.5", "raise_at: 0.4"),
+        ("tiers.yaml", "legal: confidential", "legal: restricted"),
+        ("tenants.yaml", "tools: [ticket_lookup]", "lanes: [private]"),
+        ("routes.yaml", "when: difficulty >= 0.6", "when: difficulty >= 0.7"),
+        ("lanes.yaml", "jurisdictions: [US]", "jurisdictions: []"),
+    ],
+)
+def test_what_keeps_more_in_or_only_sends_elsewhere_is_not_wider(
+    starter: Bundle, version: Version, file: str, old: str, new: str
+) -> None:
+    assert widens(starter, version((file, old, new))) == ()
