@@ -72,10 +72,16 @@ def show(bundle: BundleOption = None, json: Json = False) -> None:
 
 
 def _settings(bundle: Path | None) -> "Settings":
+    """Say where things are. A history of bundles that can't be read stops nobody from switching off."""
+    from serving.change.errors import HistoryBroken
     from serving.settings import read_settings
     from serving.status import as_running
 
-    return read_settings(bundle) if bundle is not None else as_running(read_settings())
+    try:
+        return read_settings(bundle) if bundle is not None else as_running(read_settings())
+    except HistoryBroken as error:
+        typer.echo(f"lane: {error}", err=True)
+        return read_settings(Path())
 
 
 def _tags(settings: "Settings") -> "dict[str, Tag]":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
 from serving.change.errors import NotInForce
 from serving.change.watch import Watch
+from serving.privacy import forget, keep_to_itself
 from serving.processes import Brood
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
@@ -87,8 +88,14 @@ class Supervision:
         objection = Watch(self._settings.changes_file, self._settings.approvers).objection(bundle.hash)
         if objection is not None:
             raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
+        keys = sorted({lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None})
         if not self._with_door:
-            self._refuse_keys(bundle)
+            self._refuse_keys(keys)
+        elif self._settings.door_user is not None:
+            raise CannotStart(
+                f"LANE_DOOR_USER is {self._settings.door_user}: a door under a user of its own is started by itself "
+                "(`lane door`), and the rest with `lane up --no-door`"
+            )
         for model in bundle.models.values():
             if not (self._settings.models / model.folder / "config.json").exists():
                 raise CannotStart(
@@ -102,12 +109,13 @@ class Supervision:
                 address = f"{self._settings.host}:{self._settings.port}"
                 raise CannotStart(f"{address} is in use ({error.strerror}); set LANE_PORT to a free port") from error
         ensure_secrets(self._settings, bundle)
+        keep_to_itself()
+        forget(keys)
         return bundle
 
-    def _refuse_keys(self, bundle: Bundle) -> None:
+    def _refuse_keys(self, variables: Sequence[str]) -> None:
         """Where the door runs elsewhere, a key in this environment is one copy too many."""
-        variables = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
-        if found := sorted(name for name in variables if self._environment.get(name)):
+        if found := [name for name in variables if self._environment.get(name)]:
             raise CannotStart(
                 f"{', '.join(found)} is set here: without its door, this node must not hold a provider's key"
             )

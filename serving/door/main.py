@@ -34,6 +34,7 @@ from serving.door.provider import Providers
 from serving.door.tls import door_context
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_public_key
+from serving.privacy import become, forget, keep_to_itself
 from serving.processes import die_with_parent
 from serving.settings import Settings
 
@@ -49,14 +50,15 @@ class DoorCannotStart(RouterError):
     code = "door_cannot_start"
 
 
-def run_door(settings: Settings, bundle: Bundle, environment: Mapping[str, str], listen: str | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `environment` holds the provider keys.
+def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], listen: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `keys` are the providers', by lane.
 
     `listen`: the address to listen on where `settings.door` says how nodes reach it; by default the one in there.
     Raises `DoorCannotStart`, `KeyUnusable`, `TlsUnusable` or `EvidenceUnavailable`.
     """
     warm()
-    keys = provider_keys(bundle, environment)
+    # The door's own folder of switches, where it has a home of its own; one that goes missing later closes every lane.
+    Lockout(settings.lanes_off_folder).make()
     rules = rules_of(bundle, read_public_key(settings.permit_public_file))
     with contextlib.closing(Ledger(settings.ledger_file)) as ledger:
         switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
@@ -130,6 +132,11 @@ def provider_keys(bundle: Bundle, environment: Mapping[str, str]) -> dict[str, S
     return {name: SecretStr(key) for name, key in found.items() if key}
 
 
+def key_variables(bundle: Bundle) -> frozenset[str]:
+    """Return the variables that the bundle's hosted lanes name for their keys."""
+    return frozenset(lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None)
+
+
 def lanes_without_key(bundle: Bundle, keys: Mapping[str, SecretStr]) -> dict[str, str]:
     """Return the hosted lanes that are off, each with the variable that would switch it on."""
     return {
@@ -189,11 +196,30 @@ def _clear(path: Path) -> None:
 
 
 def stay(settings: Settings, environment: Mapping[str, str], listen: str | None = None) -> None:
-    """Load the bundle, say on stderr what happens, and serve until a signal. Raises what `run_door` and `load_bundle` do."""
+    """Become the door's user, load its bundle, take its keys out of the environment, and serve until a signal.
+
+    Raises what `run_door` and `load_bundle` do, and `CannotBecome`.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     # The HTTP client's own lines would name addresses; the ledger is the record of what is sent.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
-    run_door(settings, load_bundle(settings.bundle), environment, listen)
+    if settings.door_user is not None:
+        become(settings.door_user)
+        _own_home(settings)
+    keep_to_itself()
+    bundle = load_bundle(settings.door_bundle or settings.bundle)
+    keys = provider_keys(bundle, environment)
+    forget(key_variables(bundle))
+    run_door(settings, bundle, keys, listen)
+
+
+def _own_home(settings: Settings) -> None:
+    """Raise `DoorCannotStart` where the door's user can't keep a ledger."""
+    if not os.access(settings.home, os.R_OK | os.W_OK | os.X_OK):
+        raise DoorCannotStart(
+            f"{settings.home} is not {settings.door_user}'s: a door under a user of its own has a home of its own "
+            "(LANE_HOME) with permit.pub and door-tls in it, and nodes reach it by LANE_DOOR"
+        )
 
 
 def main() -> None:

@@ -83,6 +83,15 @@ class Deployment:
         done = self._run(self.machines.private, [sys.executable, "-c", _TRY_TO_LEAVE])
         return "reached it" if done.returncode == 0 else os.strerror(int(done.stderr))
 
+    def intrude(self) -> dict[str, Any]:
+        """Have a stranger's code run as a Ray task on the private node; return what it achieved."""
+        provider = f"{PROVIDER_ADDRESS}:{PROVIDER_PORT}"
+        command = [sys.executable, "-m", "tests.e2e.intruder", "--settings", self.settings.model_dump_json()]
+        done = self._run(self.machines.private, [*command, "--provider", provider, "--secret", PROVIDER_KEY[:12]])
+        assert done.returncode == 0, done.stderr
+        achieved: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return achieved
+
     def received(self) -> str:
         return self.provider_log.read_text() if self.provider_log.exists() else ""
 
@@ -168,6 +177,16 @@ def test_a_thousand_mixed_requests_put_no_packet_of_the_private_node_on_the_way_
 
 def test_a_program_on_the_private_node_finds_no_way_to_the_provider(deployment: Deployment) -> None:
     assert deployment.try_to_leave() == "Network is unreachable"
+    assert deployment.machines.packets_sent(deployment.machines.private) == 0
+
+
+def test_a_stranger_s_code_in_the_private_cluster_gets_nothing_out(deployment: Deployment) -> None:
+    before = len(deployment.received().splitlines())
+
+    achieved = deployment.intrude()
+
+    assert achieved == {"way_out": "Network is unreachable", "key_seen_in": [], "forged": "egress_refused"}
+    assert len(deployment.received().splitlines()) == before
     assert deployment.machines.packets_sent(deployment.machines.private) == 0
 
 

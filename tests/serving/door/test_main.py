@@ -2,18 +2,21 @@
 
 import asyncio
 import os
+import pwd
 import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+import psutil
 import pytest
 
 from router.bundle import Bundle, load_bundle
@@ -182,6 +185,87 @@ def test_a_switch_holds_at_the_running_door_at_once_and_at_the_next_one_too(
     assert not said.lanes["premium"].on
     assert said.lanes["code"].on
     assert len(provider.received) == before + 1
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a door of another user")
+def test_a_door_of_its_own_user_sends_and_shows_its_key_to_nobody(provider: StandIn, bundle: Bundle) -> None:
+    probe = ["test", "-r", tempfile.__file__, "-a", "-r", pytest.__file__]
+    if subprocess.run(probe, check=False, user="nobody", extra_groups=[]).returncode != 0:
+        pytest.skip("nobody may not read this interpreter: it is in somebody's home folder")
+    with tempfile.TemporaryDirectory(prefix="lane-door-") as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "home"
+        own = shutil.copytree(bundle.root, Path(folder) / "bundle")
+        settings = Settings(home=home, bundle=bundle.root, models=home, door_user="nobody", door_bundle=own)
+        ensure_secrets(settings, bundle)
+        for path in (home, settings.permit_public_file, settings.lanes_off_folder):
+            shutil.chown(path, "nobody")
+        with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+            until_open(settings, process)
+            events = ask(settings, bundle, a_call(org="local", bundle_hash=bundle.hash))
+            users = psutil.Process(process.pid).username(), settings.ledger_file.owner()
+            shown = Path(f"/proc/{process.pid}/environ").read_bytes()
+            command = ["cat", f"/proc/{process.pid}/environ", f"/proc/{process.pid}/mem"]
+            somebody = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+            neighbour = subprocess.run(command, check=False, capture_output=True, **somebody)
+
+    assert isinstance(events[-1], Stop)
+    assert users == ("nobody", "nobody")
+    assert provider.key.encode() not in shown
+    assert neighbour.stdout == b""
+    assert neighbour.stderr.count(b"Permission denied") == 2
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a door of another user")
+def test_a_door_of_another_user_asks_for_a_home_of_its_own(settings: Settings) -> None:
+    with door_process(settings.model_copy(update={"door_user": "nobody"})) as process:
+        code = process.wait(60)
+        said = process.stderr.read().decode() if process.stderr else ""
+
+    assert code == 1
+    assert "has a home of its own" in said
+
+
+def test_the_door_judges_by_its_own_copy_and_refuses_permits_of_another(
+    settings: Settings, bundle: Bundle, provider: StandIn, tmp_path: Path
+) -> None:
+    own = shutil.copytree(bundle.root, tmp_path / "own")
+    (own / "lanes.yaml").write_text((own / "lanes.yaml").read_text() + "# an older version\n")
+    before = len(provider.received)
+    with door_process(settings.model_copy(update={"door_bundle": own}), OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        with pytest.raises(DoorRefused, match="another bundle"):
+            ask(settings, bundle, a_call(org="local", bundle_hash=bundle.hash))
+        said = status(settings)
+
+    assert said.bundle_hash == load_bundle(own).hash != bundle.hash
+    assert len(provider.received) == before
+
+
+RESTRICTED = (
+    "Charge 4111 1111 1111 1111, please",
+    "My IBAN is DE89 3704 0044 0532 0130 00.",
+    "key AKIAIOSFODNN7EXAMPLE secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+)
+
+
+def test_a_permit_forged_with_the_router_s_own_key_carries_nothing_restricted_out(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    """Whoever holds the node holds its signing key: permits that call these texts public are properly signed, and still refused."""
+    before = len(provider.received), provider.connections
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        for text in RESTRICTED:
+            with pytest.raises(DoorRefused, match="the boundary keeps") as refused:
+                ask(
+                    settings, bundle, a_call(text, org="local", bundle_hash=bundle.hash, label=Label(), risk_tier="low")
+                )
+            assert refused.value.policies
+    kinds = [entry.event.kind for entry in read_ledger(settings.ledger_file)]
+
+    assert kinds == ["refused"] * len(RESTRICTED)
+    assert (len(provider.received), provider.connections) == before
 
 
 def test_without_the_router_s_key_it_does_not_open(settings: Settings) -> None:
