@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approvers, ask, change, cluster, decide, doctor, door, explain, scan
+from cli import approvers, ask, change, cluster, decide, doctor, door, explain, scan, train
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 from cli.keys import keys_app
@@ -44,6 +44,7 @@ app.command()(doctor.doctor)
 app.command()(ask.ask)
 app.command()(decide.decide)
 app.command()(scan.scan)
+app.command()(train.train)
 app.command()(explain.explain)
 bundle_app.command()(change.sign)
 bundle_app.command()(change.apply)

@@ -33,12 +33,18 @@ _HELD_BACK = 5
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with its intent, its regulated fields, and for RouteLLM's prompts whether only the stronger model got it right."""
+    """A text with its intent, its regulated fields, and for RouteLLM's prompts whether the stronger and the weaker model got it right."""
 
     text: str
     intent: str
     regulated: tuple[str, ...]
-    stronger_needed: bool | None = None
+    stronger: bool = False
+    weaker: bool = False
+
+    @property
+    def stronger_needed(self) -> bool:
+        """Whether only the stronger model got it right."""
+        return self.stronger and not self.weaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,8 @@ def read_corpus(shared: Path) -> Corpus:
     clinc = json.loads((shared / "routing/clinc150_dev.json").read_text("utf-8"))
     labels = json.loads((shared / "routing/intent_policy_labels.json").read_text("utf-8"))["intents"]
     facts = {name: _facts(row) for name, row in sorted(labels.items())} | EXTRA_INTENTS  # The order is the heads'.
-    own = _own_examples()
-    prompts = _prompts(shared / "routing/model_results_dev.csv")
+    own = own_examples()
+    prompts = read_prompts(shared)
     kept = [example for index, example in enumerate(prompts) if index % _HELD_BACK]
     held = [example for index, example in enumerate(prompts) if not index % _HELD_BACK]
 
@@ -79,15 +85,17 @@ def _facts(row: dict[str, Any]) -> dict[str, Any]:
     return {"domain": row["domain"], "state_changing": row["state_changing"], "regulated": [field] if field else []}
 
 
-def _own_examples() -> list[Example]:
+def own_examples() -> list[Example]:
+    """Return this project's own examples: two support intents, and everyday requests that are out of scope."""
     lines = (Path(__file__).parent / "examples.tsv").read_text("utf-8").splitlines()
     rows = [line.split("\t", 1) for line in lines if line and not line.startswith("#")]
     return [Example(text, intent, ()) for intent, text in rows]
 
 
-def _prompts(path: Path) -> list[Example]:
+def read_prompts(shared: Path) -> list[Example]:
+    """Return RouteLLM's prompts with their regulated field and whether only the stronger model got them right."""
     csv.field_size_limit(1 << 30)
-    with path.open(encoding="utf-8", newline="") as file:
+    with (shared / "routing/model_results_dev.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     fields = {f"mmlu/{source}": (field,) for field, sources in _FIELD_OF_SOURCE.items() for source in sources}
 
@@ -99,7 +107,8 @@ def _prompts(path: Path) -> list[Example]:
             row["prompt"],
             OUT_OF_SCOPE,
             fields.get(row["source"], ()),
-            right(row["gpt_4_correct"]) and not right(row["mixtral_8x7b_correct"]),
+            stronger=right(row["gpt_4_correct"]),
+            weaker=right(row["mixtral_8x7b_correct"]),
         )
         for row in rows
     ]

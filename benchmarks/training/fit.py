@@ -1,13 +1,13 @@
-"""How are vectors and heads fitted? The vectors with the intent head by stochastic descent, the other heads by logistic regression."""
+"""How is the intent network fitted? Tables and layers together, by stochastic descent; then one temperature that calibrates it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.training.corpus import Example
-from router.classify.features import BIGRAM_BUCKETS, Vocabulary, pairs, window, words_of
+from router.classify.features import BIGRAM_BUCKETS, pairs
 
 HIDDEN = 256
 EPOCHS = 8
@@ -15,64 +15,98 @@ BATCH = 128
 RATE = 0.003
 WORDS_DROPPED = 0.3
 SMOOTHING = 0.05
+SEED = 0
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """The weights as they are stored: whole numbers with a scale by column for the two tables, the layers as they are."""
+class Start:
+    """Where descent begins: the two tables, and the hidden layer where there is one already."""
 
-    arrays: dict[str, NDArray[Any]]
+    pieces: NDArray[np.float32]
+    pairs: NDArray[np.float32]
+    hidden: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
+    @classmethod
+    def from_vectors(cls, vectors: NDArray[np.float32], texts: list[Rows]) -> "Start":
+        """Begin with the teacher's vectors. What is in every text says little (Arora et al. 2017)."""
+        counts = np.bincount(np.concatenate(texts), minlength=len(vectors))
+        common = 1e-3 / (1e-3 + counts / counts.sum())
+        pieces = (vectors * common[:, None] * 0.3).astype(np.float32)
+        return cls(pieces, np.zeros((BIGRAM_BUCKETS, vectors.shape[1]), np.float32))
 
-def rows_of(vocabulary: Vocabulary, examples: tuple[Example, ...]) -> list[Rows]:
-    """Return each example's piece rows, exactly as the router reads a text."""
-    return [vocabulary.rows(words_of(window(example.text))) for example in examples]
+    @classmethod
+    def from_stored(cls, arrays: Mapping[str, NDArray[Any]]) -> "Start":
+        """Begin where an earlier training ended."""
+        return cls(
+            arrays["pieces"] * arrays["piece_scale"],
+            arrays["pairs"] * arrays["pair_scale"],
+            (arrays["hidden_weight"], arrays["hidden_bias"]),
+        )
 
 
 def fit_intents(
-    vocabulary: Vocabulary, vectors: NDArray[np.float32], texts: list[Rows], wanted: list[int], classes: int, seed: int
-) -> Fitted:
-    """Fit vectors, hidden layer and intent head together. Words are dropped at random, so that no single one decides."""
+    start: Start, texts: list[Rows], wanted: list[int], classes: int, tell: Callable[[int, int, float], None]
+) -> dict[str, NDArray[Any]]:
+    """Fit tables, hidden layer and intent head together. Words are dropped at random, so that no single one decides.
+
+    Returns the weights as they are stored: whole numbers with a scale by column for the two tables, the layers as they are.
+    `tell` is called after each epoch with its number, their count and the last loss.
+    """
     import torch
 
-    torch.manual_seed(seed)
+    torch.manual_seed(SEED)
+    # Several threads on shared cores wait for each other longer than they work.
     torch.set_num_threads(1)
-    random = np.random.default_rng(seed)
-    counts = np.bincount(np.concatenate(texts), minlength=len(vocabulary))
-    common = 1e-3 / (1e-3 + counts / counts.sum())  # Arora et al. 2017: what is in every text says little.
-    size = vectors.shape[1]
-    pieces = torch.nn.EmbeddingBag(len(vocabulary), size, mode="mean", sparse=True)
-    pieces.weight.data = torch.tensor(vectors * common[:, None] * 0.3, dtype=torch.float32)
-    buckets = torch.nn.EmbeddingBag(BIGRAM_BUCKETS, size, mode="mean", sparse=True)
-    buckets.weight.data.zero_()
-    layers = torch.nn.Sequential(
-        torch.nn.Linear(size, HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.Linear(HIDDEN, classes)
-    )
-    sparse = torch.optim.SparseAdam([*pieces.parameters(), *buckets.parameters()], lr=RATE)
+    random = np.random.default_rng(SEED)
+    pieces, buckets = _table(start.pieces), _table(start.pairs)
+    layers = _layers(start, classes)
+    rare = torch.optim.SparseAdam([*pieces.parameters(), *buckets.parameters()], lr=RATE)
     dense = torch.optim.AdamW(layers.parameters(), lr=RATE, weight_decay=0.01)
-    steps = EPOCHS * (len(texts) // BATCH)
+    batches = max(1, len(texts) // BATCH)
     rates = [
-        torch.optim.lr_scheduler.OneCycleLR(one, RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False)
-        for one in (sparse, dense)
+        torch.optim.lr_scheduler.OneCycleLR(
+            one, RATE, total_steps=EPOCHS * batches, pct_start=0.1, cycle_momentum=False
+        )
+        for one in (rare, dense)
     ]
     loss_of = torch.nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     answers = torch.tensor(wanted)
-    last = 0.0
     for epoch in range(EPOCHS):
-        order = random.permutation(len(texts))
-        for start in range(0, len(texts) - BATCH + 1, BATCH):
-            chosen = order[start : start + BATCH]
+        last = 0.0
+        for chosen in np.array_split(random.permutation(len(texts)), batches):
             loss = loss_of(layers(_means(pieces, buckets, [texts[index] for index in chosen], random)), answers[chosen])
             last = loss.item()
-            sparse.zero_grad()
+            rare.zero_grad()
             dense.zero_grad()
             loss.backward()
-            for step in (sparse, dense, *rates):
+            for step in (rare, dense, *rates):
                 step.step()
-        print(f"epoch {epoch + 1} of {EPOCHS}: loss {last:.3f}", flush=True)
+        tell(epoch + 1, EPOCHS, last)
     return _stored(pieces, buckets, layers)
+
+
+def _table(values: NDArray[np.float32]) -> Any:
+    import torch
+
+    return torch.nn.EmbeddingBag.from_pretrained(
+        torch.tensor(values, dtype=torch.float32), freeze=False, mode="mean", sparse=True
+    )
+
+
+def _layers(start: Start, classes: int) -> Any:
+    import torch
+
+    size = start.pieces.shape[1]
+    layers = torch.nn.Sequential(
+        torch.nn.Linear(size, HIDDEN), torch.nn.ReLU(), torch.nn.Dropout(0.2), torch.nn.Linear(HIDDEN, classes)
+    )
+    if start.hidden is not None:
+        weight, bias = start.hidden
+        layers[0].weight.data = torch.tensor(weight.T.copy(), dtype=torch.float32)
+        layers[0].bias.data = torch.tensor(bias, dtype=torch.float32)
+    return layers
 
 
 def _means(pieces: Any, buckets: Any, texts: list[Rows], random: np.random.Generator) -> Any:
@@ -92,7 +126,7 @@ def _means(pieces: Any, buckets: Any, texts: list[Rows], random: np.random.Gener
     return means[0] + means[1]
 
 
-def _stored(pieces: Any, buckets: Any, layers: Any) -> Fitted:
+def _stored(pieces: Any, buckets: Any, layers: Any) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for name, scale, table in (("pieces", "piece_scale", pieces), ("pairs", "pair_scale", buckets)):
         values = table.weight.data.numpy()
@@ -103,20 +137,10 @@ def _stored(pieces: Any, buckets: Any, layers: Any) -> Fitted:
     for name, layer in (("hidden", layers[0]), ("intent", layers[3])):
         arrays[f"{name}_weight"] = layer.weight.data.numpy().T.astype(np.float32)
         arrays[f"{name}_bias"] = layer.bias.data.numpy().astype(np.float32)
-    return Fitted(arrays)
+    return arrays
 
 
-def fit_linear(
-    hidden: NDArray[np.float64], wanted: NDArray[np.bool_], strength: float
-) -> tuple[NDArray[np.float32], float]:
-    """Return the weights and bias of a logistic regression on the hidden layer."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=strength, max_iter=400).fit(hidden, wanted)
-    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
-
-
-def fit_temperature(logits: NDArray[np.float64], wanted: NDArray[np.int64]) -> float:
+def fit_temperature(logits: NDArray[Any], wanted: NDArray[np.int64]) -> float:
     """Return the temperature with the least cross-entropy (Guo et al. 2017), by a search over a grid."""
 
     def loss(temperature: float) -> float:

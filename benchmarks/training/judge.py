@@ -1,39 +1,77 @@
 """How good are the heads? Figures on what they were not fitted on: CLINC150's validation part and the prompts held back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.training.corpus import OUT_OF_SCOPE, REGULATED, Corpus
+from benchmarks.training.corpus import OUT_OF_SCOPE, REGULATED, Corpus, Example
 from router.classify.features import window, words_of
 from router.classify.heads import Heads
+
+_BINS = 10
 
 
 def judge(heads: Heads, corpus: Corpus) -> dict[str, Any]:
     """Return the scores that the card prints."""
     topics = [(example, heads.topic(example.text)) for example in corpus.judge]
-    known = [(example, topic) for example, topic in topics if example.intent != OUT_OF_SCOPE]
     changing = {name for name, row in corpus.facts.items() if row["state_changing"]}
     asked = np.array([example.intent in changing for example, _ in topics])
     said = np.array([topic.state_changing for _, topic in topics])
+    hard = np.array([heads.topic(prompt.text).difficulty for prompt in corpus.judge_prompts])
     return {
-        "intent_accuracy": _share(
-            not topic.out_of_scope and topic.intent == example.intent for example, topic in known
-        ),
-        "out_of_scope_recall": _share(
-            topic.out_of_scope for example, topic in topics if example.intent == OUT_OF_SCOPE
-        ),
+        **judge_intents(heads, corpus.judge),
         "state_changing_precision": round(float((asked & said).sum() / said.sum()), 4),
         "state_changing_recall": round(float((asked & said).sum() / asked.sum()), 4),
         "regulated": {field: _regulated(topics, field) for field in REGULATED},
-        "difficulty_auroc": _difficulty(heads, corpus),
+        "difficulty_gap_recovered": round(gap_recovered(hard, corpus.judge_prompts), 4),
     }
 
 
-def oos_area(heads: Heads, corpus: Corpus) -> float:
-    """Return the area under the ROC curve of "out of scope" on the validation part."""
-    known = [1 - heads.read(words_of(window(example.text))).intents[:-1].max() for example in corpus.judge]
-    return _area(np.array(known), np.array([example.intent == OUT_OF_SCOPE for example in corpus.judge]))
+def judge_intents(heads: Heads, examples: Sequence[Example]) -> dict[str, Any]:
+    """Return accuracy with rejection, recall of what is out of scope, and how far probabilities are from what they promise."""
+    topics = [heads.topic(example.text) for example in examples]
+    known = np.array([example.intent != OUT_OF_SCOPE for example in examples])
+    right = np.array(
+        [
+            not topic.out_of_scope and topic.intent == example.intent
+            for topic, example in zip(topics, examples, strict=True)
+        ]
+    )
+    rejected = np.array([topic.out_of_scope for topic in topics])
+    shares = np.stack([heads.network.shares(heads.vocabulary.rows(words_of(window(one.text)))) for one in examples])
+    names = [*heads.facts, OUT_OF_SCOPE]
+    best = np.array([names[place] == one.intent for place, one in zip(shares.argmax(1), examples, strict=True)])
+    scores: dict[str, Any] = {
+        "intent_accuracy": round(float(right[known].mean()), 4),
+        "calibration_error": round(calibration_error(shares.max(1), best), 4),
+    }
+    if not known.all():
+        scores["out_of_scope_recall"] = round(float(rejected[~known].mean()), 4)
+        scores["out_of_scope_auroc"] = round(_area(1 - shares[:, :-1].max(1), ~known), 4)
+    return scores
+
+
+def calibration_error(confidence: NDArray[Any], right: NDArray[np.bool_]) -> float:
+    """Return the expected calibration error in ten bins of equal width (Guo et al. 2017)."""
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = [
+        abs(confidence[bins == one].mean() - right[bins == one].mean()) * (bins == one).mean()
+        for one in set(bins.tolist())
+    ]
+    return float(np.sum(gaps))
+
+
+def gap_recovered(difficulty: NDArray[Any], prompts: Sequence[Example]) -> float:
+    """Return the average performance gap recovered (APGR; Ong et al. 2024, RouteLLM), over every share of prompts sent to the stronger.
+
+    0.5 is what sending at random gives, 1 would be the whole gap at no calls.
+    """
+    order = np.argsort(-difficulty, kind="stable")
+    gain = np.array([int(prompt.stronger) - int(prompt.weaker) for prompt in prompts])[order]
+    recovered = np.concatenate([[0], np.cumsum(gain)]) / gain.sum()
+    return float((recovered[1:] + recovered[:-1]).mean() / 2)
 
 
 def _regulated(topics: list[Any], field: str) -> dict[str, float]:
@@ -43,16 +81,10 @@ def _regulated(topics: list[Any], field: str) -> dict[str, float]:
     return {"precision": round(both / max(said.sum(), 1), 4), "recall": round(both / max(truth.sum(), 1), 4)}
 
 
-def _difficulty(heads: Heads, corpus: Corpus) -> float:
-    scores = np.array([heads.read(words_of(window(example.text))).difficulty for example in corpus.judge_prompts])
-    return _area(scores, np.array([bool(example.stronger_needed) for example in corpus.judge_prompts]))
-
-
 def _area(scores: Any, truth: Any) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    return round(float(roc_auc_score(truth, scores)), 4)
-
-
-def _share(values: Any) -> float:
-    return round(float(np.mean(list(values))), 4)
+    """Return the area under the ROC curve: how often a positive outscores a negative."""
+    order = np.argsort(np.concatenate([scores[truth], scores[~truth]]), kind="stable")
+    ranks = np.empty(len(order))
+    ranks[order] = np.arange(1, len(order) + 1)
+    positives, negatives = int(truth.sum()), int((~truth).sum())
+    return float((ranks[:positives].sum() - positives * (positives + 1) / 2) / (positives * negatives))

@@ -12,6 +12,9 @@ HEAD_CHARACTERS: Final = 500
 TAIL_CHARACTERS: Final = 250
 """What a person wants mostly stands at a prompt's start or at its end; what lies between is material."""
 
+ALARM_CHARACTERS: Final = 1_000_000
+"""An attack may stand anywhere: alarms read this far, in time that grows with the text."""
+
 BIGRAM_BUCKETS: Final = 8192
 NUMBER: Final = b"[num]"
 """Stands for every number that has no entry of its own."""

@@ -1,32 +1,35 @@
-"""What is this request about? Static embeddings, one hidden layer, and heads read off it: intent, regulated fields, difficulty.
+"""What is this request about, and does it mean harm? A small network names the intent, linear heads all else.
 
-Weights are whole numbers with a scale; a text's pieces are summed exactly and the rest is done in a fixed order, so that equal texts
-give equal topics. `benchmarks/train.py` writes the folder; its `card.json` says from what data, with which scores and limits.
+`benchmarks/train.py` writes the folder, `lane train` one with a bundle's own intents; `card.json` says from what data, with which scores
+and limits.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router.classify.commands import Speech, speech
-from router.classify.features import Vocabulary, pairs, window, words_of
-from router.classify.wording import family, looks_batch, regulated_words
-from router.contract import Mode, Topic
+from router.classify.features import ALARM_CHARACTERS, Vocabulary, window, words_of
+from router.classify.linear import Linear
+from router.classify.network import Network
+from router.classify.wording import family, looks_batch, regulated_words, unread
+from router.contract import Alarm, Mode, Topic
 
 DEFAULT_HEADS: Final = Path(__file__).parent / "heads"
 OUT_OF_SCOPE: Final = "out_of_scope"
 FAMILIES: Final = ("question", "writing", "coding", "extraction", "action")
+REGULATED: Final = ("employment", "finance", "health", "legal")
+LINEAR_HEADS: Final = (*REGULATED, "changing", "difficulty", "attack", "harm")
+FILES: Final = ("card.json", "vocabulary.txt", "weights.npz")
 _CERTAIN_REGULATED: Final = 0.5
 _CERTAIN_CHANGE: Final = 0.5
-_FILES: Final = ("card.json", "vocabulary.txt", "weights.npz")
-
-Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,24 @@ _UNKNOWN: Final = IntentFacts("general", state_changing=False, regulated=())
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the heads make of a text, before any rule: probabilities by intent, by regulated field, and the difficulty."""
+class Alarms:
+    """Does a text try to turn the model against its instructions, does it ask for help to do harm?"""
 
-    intents: Numbers
-    regulated: Numbers
-    difficulty: float
+    attack: Alarm
+    harm: Alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a linear head's score becomes a probability, and from which one on it is acted upon."""
+
+    slope: float
+    offset: float
+    threshold: float
+
+    def probability(self, score: float) -> float:
+        """Return the probability that a text with this score is what the head looks for (Platt 1999)."""
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, self.slope * score + self.offset))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,87 +73,93 @@ class Heads:
     intents: tuple[str, ...]
     domains: tuple[str, ...]
     facts: Mapping[str, IntentFacts]
-    regulated: tuple[str, ...]
-    temperature: float
+    changing: NDArray[np.float32]
     threshold: float
+    calibrations: Mapping[str, Calibration]
     vocabulary: Vocabulary
-    arrays: Mapping[str, Numbers]
-    pieces: NDArray[np.int8]
-    pairs: NDArray[np.int8]
+    network: Network
+    linear: Linear
 
     @classmethod
     def load(cls, folder: Path) -> "Heads":
-        """Read a folder of weights. Raises `OSError` or `ValueError` when it is not whole."""
+        """Read a folder of weights. Raises `OSError`, `KeyError` or `ValueError` when it is not whole."""
         card = json.loads((folder / "card.json").read_text("utf-8"))
-        words = (folder / "vocabulary.txt").read_bytes().split(b"\n")
+        entries = (folder / "vocabulary.txt").read_bytes().rstrip(b"\n").split(b"\n")
         with np.load(folder / "weights.npz", allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+        return cls.of(card, entries, arrays, _version(folder))
+
+    @classmethod
+    def of(
+        cls, card: Mapping[str, Any], entries: Sequence[bytes], arrays: Mapping[str, NDArray[Any]], version: str
+    ) -> "Heads":
+        """Put together what a folder holds. Raises `KeyError` when something is missing."""
         facts = {
             name: IntentFacts(row["domain"], row["state_changing"], tuple(row["regulated"]))
             for name, row in card["intents"].items()
         }
-        # One product for all heads: intents, out of scope, regulated fields, difficulty.
-        for part in ("weight", "bias"):
-            heads = [arrays.pop(f"{name}_{part}") for name in ("intent", "regulated", "difficulty")]
-            arrays[f"output_{part}"] = np.concatenate(heads, axis=-1)
-        arrays["changing"] = np.array([row.state_changing for row in facts.values()])
-        pieces, buckets = arrays.pop("pieces"), arrays.pop("pairs")
         return cls(
-            version=_version(folder),
+            version=version,
             intents=tuple([*facts, *FAMILIES]),
             domains=tuple(sorted({row.domain for row in facts.values()} | {"general"})),
             facts=facts,
-            regulated=tuple(card["regulated"]),
-            temperature=float(card["temperature"]),
+            changing=np.array([row.state_changing for row in facts.values()], dtype=np.float32),
             threshold=float(card["threshold"]),
-            vocabulary=Vocabulary({word: row for row, word in enumerate(words) if word}),
-            arrays={name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()},
-            pieces=pieces,
-            pairs=buckets,
+            calibrations={name: Calibration(**row) for name, row in card["calibration"].items()},
+            vocabulary=Vocabulary({entry: row for row, entry in enumerate(entries)}),
+            network=Network.of(arrays, card["temperature"]),
+            linear=Linear.of(LINEAR_HEADS, arrays),
         )
 
     def topic(self, text: str, mode: Mode | None = None) -> Topic:
-        """Name what a text asks for. A declared mode stands. Long texts are read at their head and tail: time is bounded."""
+        """Name what a text asks for. A declared mode stands. The topic of a long text is read at its head and tail, alarms all through."""
         read = window(text)
         words = words_of(read)
-        reading = self.read(words)
-        best = int(reading.intents[:-1].argmax())
-        known = bool(reading.intents[-1] < reading.intents[best] >= self.threshold)
+        rows = self.vocabulary.rows(words)
+        marks = self.linear.marks(rows)
+        shares = self.network.shares(rows)
+        fields = self._probabilities(self.linear.whole(marks))
+        alarms = self._alarms(self.linear.loudest(marks)) if read is text else self.alarms(text)
+        best = int(shares[:-1].argmax())
+        blind = unread(read, words)
+        known = bool(shares[-1] < shares[best] >= self.threshold) and not blind
         said = speech(read)
         name = self.intents[best] if known else family(read, words, command=said == "command")
         facts = self.facts[name] if known else _UNKNOWN
         return Topic(
             intent=name,
-            confidence=round(float(reading.intents[best] if known else 1 - reading.intents[:-1].max()), 4),
+            # What could not be read is not known to be harmless either.
+            confidence=0.0 if blind else round(float(shares[best] if known else 1 - shares[:-1].max()), 4),
             domain=facts.domain,
             mode=mode or ("batch" if looks_batch(text) else "chat"),
             out_of_scope=not known,
-            state_changing=self._changes(reading, facts, said),
-            regulated=self._regulated(reading, facts, words),
-            difficulty=round(reading.difficulty, 4),
+            state_changing=self._changes(shares, facts, said),
+            regulated=_regulated(fields, facts, words),
+            attack=alarms.attack,
+            harm=alarms.harm,
+            difficulty=round(fields["difficulty"], 4),
         )
 
-    def read(self, words: list[bytes]) -> Reading:
-        """Return the heads' outputs for a text's words. The last intent is out of scope."""
-        hidden = self.hidden(words)
-        arrays = self.arrays
-        outputs = _times(hidden, arrays["output_weight"]) + arrays["output_bias"]
-        logits = outputs[: len(self.facts) + 1] / np.float32(self.temperature)
-        shares = np.exp(logits - logits.max())
-        others: Numbers = np.reciprocal(1 + np.exp(-np.clip(outputs[len(self.facts) + 1 :], -30, 30)))
-        return Reading(intents=shares / shares.sum(), regulated=others[:-1], difficulty=float(others[-1]))
+    def alarms(self, text: str) -> Alarms:
+        """Judge any text that becomes part of a prompt (a tool's result, a document, an earlier turn), all of it."""
+        rows = self.vocabulary.rows(words_of(text[:ALARM_CHARACTERS]))
+        return self._alarms(self.linear.loudest(self.linear.marks(rows)))
 
-    def hidden(self, words: list[bytes]) -> Numbers:
-        """Return the hidden layer: mean of the pieces' vectors plus mean of the pairs', through one rectified layer."""
-        arrays = self.arrays
-        rows = self.vocabulary.rows(words)
-        mean = _mean(self.pieces, rows) * arrays["piece_scale"]
-        if len(rows) > 1:
-            mean = mean + _mean(self.pairs, pairs(rows)) * arrays["pair_scale"]
-        layer: Numbers = np.maximum(_times(mean, arrays["hidden_weight"]) + arrays["hidden_bias"], np.float32(0))
-        return layer
+    def _alarms(self, scores: NDArray[np.float32]) -> Alarms:
+        shares = self._probabilities(scores)
+        attack, harm = (
+            Alarm(score=round(shares[name], 4), flag=shares[name] >= self.calibrations[name].threshold)
+            for name in ("attack", "harm")
+        )
+        return Alarms(attack, harm)
 
-    def _changes(self, reading: Reading, facts: IntentFacts, said: Speech) -> bool:
+    def _probabilities(self, scores: NDArray[np.float32]) -> dict[str, float]:
+        return {
+            name: self.calibrations[name].probability(score)
+            for name, score in zip(self.linear.names, scores.tolist(), strict=True)
+        }
+
+    def _changes(self, shares: NDArray[np.float32], facts: IntentFacts, said: Speech) -> bool:
         """Whether a change is asked for. A command says so, a how-to question denies it; else the likely intents decide."""
         match said:
             case "command":
@@ -146,33 +167,17 @@ class Heads:
             case "how_to":
                 return False
             case "question" | "other":
-                share = float((reading.intents[:-1] * self.arrays["changing"]).sum())
-                return facts.state_changing or share >= _CERTAIN_CHANGE
-
-    def _regulated(self, reading: Reading, facts: IntentFacts, words: list[bytes]) -> tuple[str, ...]:
-        """Return the regulated fields: the intent's own, those the head is sure of, those the words name."""
-        sure = {
-            name for name, share in zip(self.regulated, reading.regulated, strict=True) if share >= _CERTAIN_REGULATED
-        }
-        return tuple(sorted(sure | set(facts.regulated) | regulated_words(words)))
+                return facts.state_changing or float((shares[:-1] * self.changing).sum()) >= _CERTAIN_CHANGE
 
 
-def _mean(table: NDArray[np.int8], rows: NDArray[np.int64]) -> Numbers:
-    if not len(rows):
-        return np.zeros(table.shape[1], np.float32)
-    # Whole numbers far below 2^24: exact in single precision, in whatever order.
-    total: Numbers = np.einsum("ij->j", table.take(rows, axis=0).astype(np.float32))
-    return total / np.float32(len(rows))
-
-
-def _times(row: Numbers, weights: Numbers) -> Numbers:
-    """Multiply without BLAS: its threads cost milliseconds on a busy machine, and its order of adding differs between machines."""
-    product: Numbers = np.einsum("i,ij->j", row, weights)
-    return product
+def _regulated(fields: Mapping[str, float], facts: IntentFacts, words: list[bytes]) -> tuple[str, ...]:
+    """Return the regulated fields: the intent's own, those a head is sure of, those the words name."""
+    sure = {name for name in REGULATED if fields[name] >= _CERTAIN_REGULATED}
+    return tuple(sorted(sure | set(facts.regulated) | regulated_words(words)))
 
 
 def _version(folder: Path) -> str:
     digest = hashlib.sha256()
-    for name in _FILES:
+    for name in FILES:
         digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()[:12]

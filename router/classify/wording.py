@@ -1,4 +1,4 @@
-"""What do the words alone say: which regulated field is touched, what kind of work is it, is it a batch?
+"""What do the words alone say: which regulated field is touched, what kind of work is it, is it a batch, is it English?
 
 Small lexicons, English only, beside the trained heads: for the requests that the training data does not know.
 """
@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 import re2
 
-_TOPICS: Final = Path(__file__).parent / "lexicons" / "topics"
+_LEXICONS: Final = Path(__file__).parent / "lexicons"
+_TOPICS: Final = _LEXICONS / "topics"
 Family = Literal["question", "writing", "coding", "extraction", "action"]
 
 _CODING: Final = frozenset(
@@ -88,3 +89,24 @@ def regulated_words(words: list[bytes]) -> set[str]:
     """Return the regulated fields that the words name."""
     fields = _topic_words()
     return {fields[word] for word in fields.keys() & set(words)}
+
+
+_FEW_FOREIGN: Final = 2
+
+
+def unread(text: str, words: list[bytes]) -> bool:
+    """Whether the heads, which know English alone, can't have read a text: another script, or more little words of another language."""
+    if not text.isascii() and sum(char.isalpha() and not _is_latin(char) for char in text) > len(b"".join(words)) / 2:
+        return True
+    foreign = sum(word in _little_words("foreign") for word in words)
+    return foreign >= _FEW_FOREIGN and foreign > sum(word in _little_words("english") for word in words)
+
+
+def _is_latin(char: str) -> bool:
+    return char < "\u0250" or "\u1e00" <= char <= "\u1eff" or "\uff21" <= char <= "\uff5a"
+
+
+@cache
+def _little_words(language: str) -> frozenset[bytes]:
+    lines = (_LEXICONS / f"{language}.txt").read_text("utf-8").splitlines()
+    return frozenset(word.encode() for line in lines if not line.startswith("#") for word in line.split())
