@@ -56,6 +56,15 @@ class Cluster:
         _check(response)
         return Answer(_trace(response), "".join(_said(choice["message"]) for choice in response.json()["choices"]))
 
+    def ask_for_json(self, text: str, model: str, schema: dict[str, Any], labels: str) -> str:
+        """Ask for an answer of this JSON Schema, about a text declared with these labels (`x-lane-labels`). Raises as `ask`."""
+        shape = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        body = _body(text, model) | {"response_format": shape, "temperature": 0}
+        with self._guarded():
+            response = self._http.post("/v1/chat/completions", json=body, headers={"x-lane-labels": labels})
+        _check(response)
+        return _said(response.json()["choices"][0]["message"])
+
     def ask_streamed(self, text: str, model: str, session: str | None, show: Callable[[str], None]) -> Answer:
         """Ask, and hand each piece to `show` as it comes. Raises `LaneMisbehaved` for a stream that breaks off."""
         body = _body(text, model) | {"stream": True}

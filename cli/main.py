@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cli import approvers, ask, change, cluster, decide, doctor, door, explain, scan, train
+from cli import approvers, ask, change, cluster, decide, doctor, door, explain, judge, scan, train
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 from cli.keys import keys_app
 from cli.lanes import lanes_app
+from cli.leak_rate import leak_rate_app
 from cli.render import cluster_app
 
 app = typer.Typer(
@@ -56,6 +57,10 @@ bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(cluster_app, name="cluster")
 app.add_typer(lanes_app, name="lanes")
+leak_rate_app.command()(judge.judge)
+leak_rate_app.command()(judge.show)
+leak_rate_app.command()(judge.export)
+app.add_typer(leak_rate_app, name="leak-rate")
 app.add_typer(keys_app, name="keys")
 app.command()(door.door)
 

@@ -22,6 +22,7 @@ from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
 from serving.hosted import HostedLane, door_client_of
 from serving.keeper import Keeper, KeeperClient
+from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
 from serving.private.deployment import private_application
@@ -73,6 +74,7 @@ class Ingress:
             clock=MonotonicClock(),
             salt=settings.salt_file.read_bytes(),
             maps=self._maps,
+            sample=Sampler(settings.leak_sample_file, settings.samples / "stayed.sqlite").stayed,
         )
         revoked = Lockout(settings.keys_revoked_folder)
         keys = Keyring(self._bundle.tenants.values(), settings.keys_file, revoked, time.time)

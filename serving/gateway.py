@@ -10,7 +10,7 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -78,9 +78,13 @@ class _Recorder:
         await self._store.durable(trace_id)
 
 
+def _unsampled(_request: RouteRequest, _decision: Decision, _trace_id: str) -> None:
+    """Keep nothing of what is asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Everything an ingress replica holds."""
+    """Everything an ingress replica holds. `sample` is shown each request that is about to be answered: it returns at once."""
 
     bundle: Bundle
     lanes: Mapping[str, Lane]
@@ -89,6 +93,7 @@ class Gateway:
     clock: Clock
     salt: bytes
     maps: RedactionMaps
+    sample: Callable[[RouteRequest, Decision, str], None] = _unsampled
 
     def begin(self) -> Trace:
         """Start a trace. Its ID is minted here, never taken from a caller."""
@@ -171,6 +176,7 @@ class Gateway:
         if (refusal := refusal_of(decision)) is not None:
             raise refusal
         self._note_skipped(decision, trace)
+        self.sample(request, decision, trace.trace_id)
         async with aclosing(execute(decision, self._run(request, trace))) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):

@@ -113,6 +113,16 @@ class Settings(Frozen):
         return self.home / "approvers"
 
     @property
+    def leak_sample_file(self) -> Path:
+        """What is sampled for the leak rate, and for whom it is sealed; nothing where there is no such file."""
+        return self.home / "leak-sample.json"
+
+    @property
+    def samples(self) -> Path:
+        """Sealed samples, `left.sqlite` (the door's) and `stayed.sqlite` (the ingress's), and `verdicts.sqlite` (the judge's)."""
+        return self.home / "samples"
+
+    @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]

@@ -67,7 +67,9 @@ async def _answer(door: Door, asked: Asked) -> Response:
                 if because := door.lanes_off().get(verdict.lane.name):
                     return _refusal(LaneUnreachable(verdict.lane.name, because))
                 intent = _intent(verdict, asked.body)
-                return Relay(door, verdict, asked.body, intent, await door.write(door.ledger.intend, intent))
+                entry = await door.write(door.ledger.intend, intent)
+                door.sample(intent, asked.body)
+                return Relay(door, verdict, asked.body, intent, entry)
     except DoorRefused as refusal:
         await _record_refusal(door, asked, Deny(str(refusal), permit=verdict.permit))
         return _refusal(refusal)

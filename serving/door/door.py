@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from router.bundle.files import Hosted, LaneSpec
 from router.lane import LaneEvent
 from serving.door.guard import Rules
-from serving.door.ledger import Ledger
+from serving.door.ledger import Intent, Ledger
 from serving.door.wire import DoorStatus, LaneStatus
 
 _Event = TypeVar("_Event")
@@ -32,11 +32,16 @@ def _one_writer() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "ledger")
 
 
+def _unsampled(_intent: Intent, _body: bytes) -> None:
+    """Keep nothing of what is sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds.
 
     `switched_off` is asked before each send: the lanes that an operator switched off, or that another bundle in force closes.
+    `sample` is shown each send once its intent is on disk: it returns at once and raises nothing.
     """
 
     rules: Rules
@@ -45,6 +50,7 @@ class Door:
     ledger: Ledger
     sender: Sender
     now: Callable[[], float]
+    sample: Callable[[Intent, bytes], None] = _unsampled
     _writer: ThreadPoolExecutor = field(default_factory=_one_writer)
     _sends: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -32,6 +32,7 @@ from serving.door.guard import Rules
 from serving.door.ledger import Ledger
 from serving.door.provider import Providers
 from serving.door.tls import door_context
+from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_public_key
 from serving.privacy import become, forget, keep_to_itself
@@ -60,14 +61,16 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
     # The door's own folder of switches, where it has a home of its own; one that goes missing later closes every lane.
     Lockout(settings.lanes_off_folder).make()
     rules = rules_of(bundle, read_public_key(settings.permit_public_file))
-    with contextlib.closing(Ledger(settings.ledger_file)) as ledger:
+    sampler = Sampler(settings.leak_sample_file, settings.samples / "left.sqlite")
+    with contextlib.closing(sampler), contextlib.closing(Ledger(settings.ledger_file)) as ledger:
         switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
         superseded = Watch(settings.changes_file, settings.approvers).closing(bundle)
 
         def closed() -> dict[str, str]:
             return switched_off() | superseded()
 
-        door = Door(rules, lanes_without_key(bundle, keys), closed, ledger, Providers(keys), time.time)
+        off = lanes_without_key(bundle, keys)
+        door = Door(rules, off, closed, ledger, Providers(keys), time.time, sampler.left)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door),

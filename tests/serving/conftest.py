@@ -62,7 +62,7 @@ class KeeperHandle:
 class System:
     """The API over scripted lanes: everything real but Ray, the engine and the door."""
 
-    def __init__(self, bundle: Bundle, folder: Path, tenants: tuple[TenantSpec, ...] = ()) -> None:
+    def __init__(self, bundle: Bundle, folder: Path, tenants: tuple[TenantSpec, ...] = (), **changes: Any) -> None:
         self.bundle = bundle
         self.keeper = KeeperHandle(folder / "state.sqlite")
         self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
@@ -72,7 +72,8 @@ class System:
         self.switches.make()
         switched_off = lane_switches(self.switches, bundle.lanes)
         client = KeeperClient(self.keeper, hosted, time.monotonic, switched_off)
-        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt", KeptMaps(self.keeper))
+        maps = KeptMaps(self.keeper)
+        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt", maps, **changes)
         self.now = time.time()
         self.revoked = Lockout(folder / "keys-revoked")
         self.revoked.make()
