@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from router.bundle import Bundle
-from router.bundle.files import ApiKey, TenantSpec
+from router.bundle.files import ApiKey, Scope, TenantSpec
 from router.contract import LEVELS, Label, Message, RouteRequest, TextPart
 from router.errors import NotAuthenticated, NotPermitted
 from router.labels import at_most
@@ -304,3 +306,15 @@ async def test_evidence_above_a_key_s_clearance_is_not_shown(system: Any) -> Non
 
     assert read == [200, 403, 403]
     assert with_clearance == [200, 200, 200]
+
+
+def test_the_page_about_keys_shows_a_key_that_is_one_and_every_scope() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text()
+    [example] = yaml.safe_load(textwrap.dedent(page.split("    keys:\n")[1].split("\n\n")[0]))
+    scopes = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+
+    key = ApiKey.model_validate(example | {"sha256": "0" * 64})
+
+    assert set(example) == set(ApiKey.model_fields) - {"minted", "approves"}
+    assert key.clearance == "internal"
+    assert scopes == list(get_args(Scope))
