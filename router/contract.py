@@ -14,6 +14,9 @@ Level = Literal["public", "internal", "confidential", "restricted"]
 LEVELS: Final[tuple[Level, ...]] = ("public", "internal", "confidential", "restricted")
 RiskTier = Literal["low", "elevated", "high", "restricted"]
 RISK_TIERS: Final[tuple[RiskTier, ...]] = ("low", "elevated", "high", "restricted")
+Concern = Literal["clear", "suspected", "flagged"]
+"""How much a request looks like an attack, or like help to do harm: an alarm's score, in bands that the bundle sets."""
+CONCERNS: Final[tuple[Concern, ...]] = ("clear", "suspected", "flagged")
 Channel = Literal["web", "app", "api"]
 Mode = Literal["chat", "batch"]
 Cause = Literal[
@@ -288,6 +291,8 @@ class Decision(Frozen):
     risk_tier: RiskTier
     topic: Topic
     label: Label
+    attack: Concern = "clear"
+    harm: Concern = "clear"
     findings: tuple[Finding, ...] = ()
     lane: str | None
     model: str | None

@@ -163,6 +163,8 @@ def _call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: 
         org=request.org,
         label=decision.label,
         risk_tier=decision.risk_tier,
+        attack=decision.attack,
+        harm=decision.harm,
         messages=request.messages,
         sampling=decision.sampling,
         max_tokens=decision.budgets.output_tokens,

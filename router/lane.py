@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from router.contract import Label, Message, RiskTier, Sampling, ToolSpec
+from router.contract import Concern, Label, Message, RiskTier, Sampling, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class LaneCall:
     deadline_seconds: float
     first_token_seconds: float
     bundle_hash: str
+    attack: Concern = "clear"
+    harm: Concern = "clear"
+    redacted: tuple[str, ...] = ()
     client_tools: tuple[ToolSpec, ...] = ()
     tool_choice: str | None = None
     schema_name: str | None = None

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field, ValidationError
 
-from router.contract import Frozen, Label, RiskTier, Sha256, TraceId
+from router.contract import Concern, Frozen, Label, RiskTier, Sha256, TraceId
 from router.errors import DoorRefused
 
 _PREFIX: Final = b"private-lane permit 1\n"
@@ -22,7 +22,10 @@ _Word = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Permit(Frozen):
-    """Leave to send one body once: `expires_at` is in Unix seconds, `nonce` 128 random bits that the door takes only once."""
+    """Leave to send one body once: `expires_at` is in Unix seconds, `nonce` 128 random bits that the door takes only once.
+
+    `label` is that of the bytes; `redacted` the categories that placeholders took the place of in them.
+    """
 
     trace_id: TraceId
     attempt: int = Field(ge=1)
@@ -31,6 +34,9 @@ class Permit(Frozen):
     region: _Word
     label: Label
     risk_tier: RiskTier
+    attack: Concern = "clear"
+    harm: Concern = "clear"
+    redacted: tuple[str, ...] = ()
     bundle_hash: _Word
     body_sha256: Sha256
     expires_at: int = Field(ge=0)

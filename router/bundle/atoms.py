@@ -85,12 +85,25 @@ class Policies:
 
 
 def take_apart(policies: str, axes: frozenset[str], first: int = 0) -> Policies:
-    """Cut policies into formulas over atoms numbered from `first`. Raises ValueError when the text does not parse."""
-    trees: dict[str, Any] = json.loads(policies_to_json_str(policies))["staticPolicies"]
+    """Cut the policies that may speak of sending into formulas over atoms numbered from `first`.
+
+    Raises ValueError when the text does not parse.
+    """
+    parsed: dict[str, Any] = json.loads(policies_to_json_str(policies))["staticPolicies"]
+    trees = {number: tree for number, tree in parsed.items() if not _speaks_of_another_action(tree)}
     cutter = _Cutter(axes, first)
     ordered = sorted(trees.items(), key=lambda item: int(item[0].removeprefix("policy")))
     formulas = tuple(cutter.formula(number, tree) for number, tree in ordered)
     return Policies(formulas, cutter.atoms, frozenset(strings(trees)))
+
+
+def _speaks_of_another_action(policy: Tree) -> bool:
+    """Tell whether a policy's scope names one action, and not `send`: it never fires for one."""
+    match policy["action"]:
+        case {"op": "==", "entity": {"id": str(name)}}:
+            return name != "send"
+        case _:
+            return False
 
 
 class _Cutter:

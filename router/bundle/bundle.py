@@ -6,7 +6,17 @@ from pathlib import Path
 
 from models.spec import ModelSpec
 from router.boundary import Boundary
-from router.bundle.files import LadderSpec, LaneSpec, RouteSpec, TenantSpec, TierProfile, TierRule, TiersFile, ToolFile
+from router.bundle.files import (
+    Egress,
+    LadderSpec,
+    LaneSpec,
+    RouteSpec,
+    TenantSpec,
+    TierProfile,
+    TierRule,
+    TiersFile,
+    ToolFile,
+)
 from router.bundle.ladder import Step, planned_steps
 from router.bundle.variables import TopicHeads
 from router.contract import Budgets, RiskTier
@@ -80,6 +90,7 @@ class Bundle:
     tenants: Mapping[str, TenantSpec]
     tools: Mapping[str, ToolFile]
     contracts: Mapping[str, str]
+    egress: Egress
     boundary: Boundary
     heads: TopicHeads
 

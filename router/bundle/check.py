@@ -1,12 +1,12 @@
 """Does the bundle hold together? Every condition evaluates, every route can be reached, every ladder ends in an answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from router.boundary import UNKNOWN, Boundary, enumerated
+from router.boundary import UNKNOWN, Boundary, House, SendQuestion, enumerated
 from router.bundle.cedar import policies_text, type_errors
-from router.bundle.files import LaneSpec
+from router.bundle.files import LanesFile, LaneSpec, TenantsFile, ToolFile
 from router.bundle.ladder import planned_steps
 from router.bundle.promises import PROPERTY_NAMES, representative_labels
 from router.bundle.proof import all_verdicts, in_words, prove
@@ -43,8 +43,11 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     # A policy that does not parse is not there; what follows would find the faults of its absence.
     if boundary is not None and not any(finding.file.startswith("boundary/") for finding in source.findings):
         kinds = kinds_of(source)
-        lanes = {lane.name: lane for lane in kinds.lanes.values()}.values()
-        boundary.settle(product(kinds.orgs, lanes, _labels(source), RISK_TIERS))
+        lanes = {lane.name for lane in kinds.lanes.values()}
+        boundary.settle(
+            SendQuestion(org, lane, label, tier)
+            for org, lane, label, tier in product(kinds.orgs, lanes, _labels(source), RISK_TIERS)
+        )
         _promises(source, boundary)
         _ladders_end(source, routes, boundary, world, kinds)
     return Checked(routes, tier_rules, boundary)
@@ -103,13 +106,22 @@ def _boundary(source: Source) -> Boundary | None:
     if errors or source.lanes is None or source.tenants is None:
         return None
     try:
-        orgs = [tenant.org for tenant in source.tenants.tenants]
-        return Boundary(policies_text(source.policies), source.schema, source.lanes.lanes, orgs)
+        return Boundary(
+            policies_text(source.policies), source.schema, house_of(source.lanes, source.tenants, source.tools.values())
+        )
     except BundleInvalid as error:
         source.find(
-            SCHEMA_FILE, 1, str(error), "keep the entities Tenant, Lane and the action send as config/starter has them"
+            SCHEMA_FILE,
+            1,
+            str(error),
+            "keep the entities and actions that config/starter has, as it has them",
         )
         return None
+
+
+def house_of(lanes: LanesFile, tenants: TenantsFile, tools: Collection[ToolFile]) -> House:
+    """Return all that a question to the boundary can name."""
+    return House(lanes.lanes, tenants.tenants, tools, lanes.indexes, lanes.stores)
 
 
 def _world(source: Source, heads: TopicHeads) -> World:
@@ -141,7 +153,9 @@ def kinds_of(source: Source) -> Kinds:
     for lane in source.lanes.lanes:
         other_end = (lane.hosted.provider, lane.hosted.region) if lane.hosted else None
         named = lane.name if f'"{lane.name}"' in spoken or f"'{lane.name}'" in spoken else ""
-        lanes[lane.name] = first.setdefault((named, other_end, lane.jurisdictions, lane.cleared_for), lane)
+        lanes[lane.name] = first.setdefault(
+            (named, other_end, lane.where, lane.jurisdictions, lane.cleared_for, lane.redact), lane
+        )
     return Kinds(tuple(sorted(orgs.values())), lanes)
 
 
@@ -185,10 +199,10 @@ def _tests(source: Source, boundary: Boundary) -> None:
     file = "boundary/tests.yaml"
     for index, test in enumerate(source.tests.tests if source.tests else ()):
         line = source.line(file, "tests", index)
-        if test.lane not in lanes:
+        if test.lane is not None and test.lane not in lanes:
             source.find(file, line, f"unknown lane `{test.lane}`", f"use one of {', '.join(lanes)}")
             continue
-        verdict = boundary.may_send(test.org, lanes[test.lane], test.label, test.risk_tier)
+        verdict = test.ask(boundary)
         fired = [policy.id for policy in verdict.policies]
         if verdict.allowed != (test.expect == "allow") or (test.by is not None and test.by not in fired):
             answer = "allow" if verdict.allowed else "deny"
@@ -255,7 +269,7 @@ def _stuck(
     for label, tier, org in product(_labels(source), RISK_TIERS, orgs):
         verdicts = []
         for lane in lanes:
-            verdicts.append(boundary.may_send(org, lane, label, tier))
+            verdicts.append(boundary.may_send(SendQuestion(org, lane.name, label, tier)))
             if verdicts[-1].allowed:
                 break
         else:

@@ -1,7 +1,7 @@
 """What each file of a bundle holds. Parsed once, strictly; `router.bundle.load` reads them, `router.bundle.check` holds them together."""
 
 from ipaddress import ip_address
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field, IPvAnyNetwork, model_validator
@@ -86,17 +86,20 @@ def _is_loopback(host: str) -> bool:
 class LaneSpec(Frozen):
     """`lanes.yaml`, one entry: a way to have a request answered.
 
-    A private lane names a model of `models.yaml`; a hosted one says how the door reaches it. `jurisdictions` are those whose data may
-    rest or run there; `cleared_for` the categories a contract (a BAA, say) clears a hosted lane for.
+    A private lane names a model of `models.yaml` (and, if nodes stand in several, its `region`); a hosted one says how the door
+    reaches it. `jurisdictions` are those whose data may rest or run there; `cleared_for` the categories a contract (a BAA, say)
+    clears a hosted lane for; `redact` those that placeholders take the place of before a text goes there.
     """
 
     name: str
     purpose: str = ""
     model: str | None = None
     hosted: Hosted | None = None
+    region: str | None = None
     context_tokens: int | None = Field(default=None, ge=256)
     jurisdictions: tuple[str, ...] = ()
     cleared_for: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
     timeouts: Timeouts = Timeouts()
     price: Price = Price()
 
@@ -104,6 +107,10 @@ class LaneSpec(Frozen):
     def _private_or_hosted(self) -> "LaneSpec":
         if (self.model is None) == (self.hosted is None):
             raise ValueError("a lane has either `model` (private) or `hosted`, not both and not neither")
+        if self.hosted is not None and (self.region is not None):
+            raise ValueError("a hosted lane's region stands under `hosted`")
+        if self.hosted is None and self.redact:
+            raise ValueError("`redact` is for hosted lanes: nothing leaves by a private one")
         return self
 
     @property
@@ -112,15 +119,43 @@ class LaneSpec(Frozen):
         return self.hosted is not None
 
     @property
+    def where(self) -> str:
+        """The region that answers; `home` where a private lane names none."""
+        return self.hosted.region if self.hosted is not None else self.region or "home"
+
+    @property
     def model_name(self) -> str:
         """The model that answers: of `models.yaml`, or the provider's."""
         return self.hosted.model if self.hosted is not None else str(self.model)
 
 
-class LanesFile(Frozen):
-    """`lanes.yaml`. The order is the preference where several lanes hold the same model."""
+class IndexSpec(Frozen):
+    """`lanes.yaml`, one of `indexes`: passages to answer from. `label` is that of the passages, `jurisdictions` those it is kept under."""
 
+    name: str
+    label: Label = Label()
+    jurisdictions: tuple[str, ...] = ()
+
+
+class StoreSpec(Frozen):
+    """`lanes.yaml`, one of `stores`: where something is kept. `evidence` is the one that every answer's evidence rests in."""
+
+    name: str
+    jurisdictions: tuple[str, ...] = ()
+
+
+EVIDENCE: Final = "evidence"
+Egress = Literal["open", "none"]
+"""`none`: nothing leaves. For a whole bundle (`lanes.yaml`), a tenant or a route."""
+
+
+class LanesFile(Frozen):
+    """`lanes.yaml`: where text may be answered, looked up and kept. The order is the preference where lanes hold the same model."""
+
+    egress: Egress = "open"
     lanes: tuple[LaneSpec, ...]
+    indexes: tuple[IndexSpec, ...] = ()
+    stores: tuple[StoreSpec, ...] = (StoreSpec(name=EVIDENCE),)
 
 
 class LadderStep(Frozen):
@@ -168,6 +203,7 @@ class RouteSpec(Frozen):
     output_contract: OutputContract = OutputContract()
     fallback: dict[FallbackKey, str] = Field(default_factory=dict)
     budgets: Budgets | None = None
+    egress: Egress = "open"
 
     @model_validator(mode="after")
     def _answers_or_speaks(self) -> "RouteSpec":
@@ -201,14 +237,30 @@ class TierProfile(Frozen):
     budgets: Budgets = Budgets()
 
 
+class Band(Frozen):
+    """From which score on an alarm is `suspected`, and `flagged`; the classifier's own flag is always `flagged`."""
+
+    suspected: float = Field(default=0.5, ge=0, le=1)
+    flagged: float | None = Field(default=None, ge=0, le=1)
+
+
+class Concerns(Frozen):
+    """What the classifier's scores for attack and harm mean."""
+
+    attack: Band = Band()
+    harm: Band = Band()
+
+
 class TiersFile(Frozen):
     """`tiers.yaml`: what findings are worth, what raises the tier, and what each tier demands.
 
     `raise_at`: findings below this score are listed and raise nothing. `levels`: the level that data of a category has.
+    `concerns`: what alarms are worth.
     """
 
     raise_at: float = Field(default=0.5, ge=0, le=1)
     levels: dict[str, Level]
+    concerns: Concerns = Concerns()
     rules: tuple[TierRule, ...]
     profiles: tuple[TierProfile, ...]
 
@@ -221,7 +273,8 @@ class ApiKey(Frozen):
     """A key's name and the SHA-256 of the key. `minted: true` instead of a hash: `lane up` makes the key on this box.
 
     It opens from `not_before` until `expires_at`, for its `scopes` and its `lanes` (none listed: all of its tenant's). `jurisdictions`
-    join the label of every request; evidence whose label is above `clearance` is not shown.
+    join the label of every request; evidence whose label is above `clearance` is not shown, and nothing above it looked up or
+    approved. `approves`: its holder's yes counts.
     """
 
     id: str
@@ -233,6 +286,7 @@ class ApiKey(Frozen):
     lanes: tuple[str, ...] = ()
     jurisdictions: tuple[str, ...] = ()
     clearance: Level = "restricted"
+    approves: bool = False
 
     @model_validator(mode="after")
     def _hash_or_minted(self) -> "ApiKey":
@@ -246,10 +300,12 @@ class ApiKey(Frozen):
 class TenantSpec(Frozen):
     """`tenants.yaml`, one entry: who may ask, what its requests are labelled at least, which lanes and tools it may use.
 
-    `lanes` and `tools` empty means all of them. `jurisdictions` join the label of every request.
+    `lanes` and `tools` empty means all of them. `clearance` is up to which level its people may look things up.
     """
 
     org: str
+    clearance: Level = "internal"
+    egress: Egress = "open"
     keys: tuple[ApiKey, ...] = ()
     label: Label = Label()
     lanes: tuple[str, ...] = ()
@@ -263,11 +319,17 @@ class TenantsFile(Frozen):
 
 
 class ToolFile(Frozen):
-    """`tools/NAME.yaml`: a server-side tool's contract. `parameters` and `result` are JSON Schemas."""
+    """`tools/NAME.yaml`: a server-side tool's contract. `parameters` and `result` are JSON Schemas.
+
+    A tool is a lane too: what is put into its arguments runs where it runs, and leaves if it `reaches_outside`. Say so rather too
+    often: left out, it counts as outside and under no jurisdiction.
+    """
 
     name: str
     description: str
     side_effect: Literal["read", "write", "irreversible"]
+    reaches_outside: bool = True
+    jurisdictions: tuple[str, ...] = ()
     parameters: dict[str, object]
     result: dict[str, object] = Field(default_factory=dict)
     timeout_seconds: float = Field(default=10.0, gt=0)

@@ -72,6 +72,7 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
         tenants={tenant.org: tenant for tenant in source.tenants.tenants},
         tools={tool.name: tool for tool in source.tools.values()},
         contracts={contract_name(file): text for file, text in source.contracts.items()},
+        egress=source.lanes.egress,
         boundary=boundary,
         heads=heads,
     )

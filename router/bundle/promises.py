@@ -8,15 +8,26 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Final, Literal
 
-from router.contract import LEVELS, Frozen, Label, RiskTier
+from pydantic import model_validator
+
+from router.boundary import (
+    ApproveQuestion,
+    Boundary,
+    RetrieveQuestion,
+    SendQuestion,
+    StoreQuestion,
+    ToolQuestion,
+    Verdict,
+)
+from router.contract import LEVELS, Concern, Frozen, Label, RiskTier
 
 PROPERTY_NAMES: Final = frozenset(
     {
-        *("hosted", "provider", "region", "lane", "lane_jurisdictions", "cleared_for"),
-        *("org", "level", "categories", "jurisdictions", "risk_tier"),
+        *("hosted", "provider", "region", "lane", "lane_jurisdictions", "cleared_for", "redacts"),
+        *("org", "level", "categories", "jurisdictions", "risk_tier", "attack", "harm", "redacted"),
     }
 )
-"""What a property's condition can ask about: the lane, the tenant, the label, the tier."""
+"""What a property's condition can ask about: the lane, the tenant, the label, the tier, the alarms, what was redacted."""
 
 
 class BoundaryProperty(Frozen):
@@ -35,15 +46,60 @@ class PropertiesFile(Frozen):
 
 
 class BoundaryTest(Frozen):
-    """One question, its answer, and (if given) the policy that must be among those that fired."""
+    """One question, its answer, and (if given) the policy that must be among those that fired.
+
+    It asks of the one thing it names: may the text go to the `lane`, into the `tool`, as a query to the `index`, to rest in the `store`?
+    With `user` (a key of the tenant): may that one approve it?
+    """
 
     name: str
     org: str
-    lane: str
+    user: str | None = None
+    lane: str | None = None
+    tool: str | None = None
+    index: str | None = None
+    store: str | None = None
     label: Label = Label()
     risk_tier: RiskTier = "low"
+    attack: Concern = "clear"
+    harm: Concern = "clear"
+    redacted: tuple[str, ...] = ()
+    own: bool = False
     expect: Literal["deny", "allow"]
     by: str | None = None
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> "BoundaryTest":
+        named = [name for name in (self.lane, self.tool, self.index, self.store) if name is not None]
+        if len(named) != 1 or (self.user is not None and self.lane is None and self.tool is None):
+            raise ValueError("a test names one `lane`, `tool`, `index` or `store`; with `user`, a `lane` or a `tool`")
+        return self
+
+    def ask(self, boundary: Boundary) -> Verdict:
+        """Put the question."""
+        match self:
+            case BoundaryTest(user=str(user), lane=str(lane)):
+                return boundary.may_approve(
+                    ApproveQuestion(self.org, user, "Lane", lane, self.label, self.risk_tier, self.own)
+                )
+            case BoundaryTest(user=str(user), tool=str(tool)):
+                return boundary.may_approve(
+                    ApproveQuestion(self.org, user, "Tool", tool, self.label, self.risk_tier, self.own)
+                )
+            case BoundaryTest(lane=str(lane)):
+                return boundary.may_send(
+                    SendQuestion(self.org, lane, self.label, self.risk_tier, self.attack, self.harm, self.redacted)
+                )
+            case BoundaryTest(tool=str(tool)):
+                return boundary.may_call_tool(
+                    ToolQuestion(self.org, tool, self.label, self.risk_tier, self.attack, self.harm)
+                )
+            case BoundaryTest(index=str(index)):
+                return boundary.may_retrieve(
+                    RetrieveQuestion(self.org, index, self.label, self.risk_tier, self.attack, self.harm)
+                )
+            case _:
+                return boundary.may_store(StoreQuestion(self.org, str(self.store), self.label))
 
 
 class BoundaryTestsFile(Frozen):

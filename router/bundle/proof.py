@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router.boundary import Boundary
+from router.boundary import HOME, Boundary
 from router.bundle.files import LaneSpec
 from router.bundle.promises import BoundaryProperty
 from router.bundle.space import Space, Value, Values, kind_of
@@ -180,10 +180,11 @@ def _lane_facts(org: str, lane: LaneSpec) -> dict[str, object]:
     """What a property can say of tenant and lane."""
     return {
         "hosted": lane.hosted is not None,
-        "provider": lane.hosted.provider if lane.hosted else "",
-        "region": lane.hosted.region if lane.hosted else "",
+        "provider": lane.hosted.provider if lane.hosted else HOME,
+        "region": lane.where,
         "lane": lane.name,
         "lane_jurisdictions": list(lane.jurisdictions),
         "cleared_for": list(lane.cleared_for),
+        "redacts": list(lane.redact),
         "org": org,
     }

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.boundary import UNKNOWN, enumerated
+from router.bundle.files import EVIDENCE
 from router.bundle.schemas import schema_findings, schema_problem
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.variables import BUILT_IN_CATEGORIES
@@ -19,6 +20,7 @@ def reference_findings(source: Source) -> None:
     """Note every duplicate, every name that names nothing, every schema that is none."""
     _duplicates(source)
     _lanes_and_ladders(source)
+    _stores(source)
     _routes(source)
     _tiers_and_tenants(source)
     _contracts_and_tools(source)
@@ -29,6 +31,13 @@ def _duplicates(source: Source) -> None:
     lists: list[tuple[str, str, str, list[str]]] = [
         ("models.yaml", "models", "model", [model.name for model in source.models.models] if source.models else []),
         ("lanes.yaml", "lanes", "lane", [lane.name for lane in source.lanes.lanes] if source.lanes else []),
+        (
+            "lanes.yaml",
+            "indexes",
+            "index",
+            [index.name for index in source.lanes.indexes] if source.lanes else [],
+        ),
+        ("lanes.yaml", "stores", "store", [store.name for store in source.lanes.stores] if source.lanes else []),
         (
             "ladders.yaml",
             "ladders",
@@ -123,6 +132,13 @@ def _lanes_and_ladders(source: Source) -> None:
                 _unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
 
 
+def _stores(source: Source) -> None:
+    """Without a store for evidence nothing can be answered."""
+    if source.lanes and EVIDENCE not in {store.name for store in source.lanes.stores}:
+        line = source.line("lanes.yaml", "stores")
+        source.find("lanes.yaml", line, f"no store `{EVIDENCE}`", f"add it to `stores`: where does {EVIDENCE} rest?")
+
+
 def _lane_names(source: Source) -> set[str]:
     return {lane.name for lane in source.lanes.lanes} if source.lanes else set()
 
@@ -145,6 +161,17 @@ def _routes(source: Source) -> None:
                 _unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")
         for at, tool in enumerate(route.tools):
             _unknown(source, "routes.yaml", line("tools", at, "name"), "tool", tool.name, tools, "tools/")
+        if route.retrieval is not None and source.lanes:
+            known = {index.name for index in source.lanes.indexes}
+            _unknown(
+                source,
+                "routes.yaml",
+                line("retrieval", "index"),
+                "index",
+                route.retrieval.index,
+                known,
+                "lanes.yaml, under `indexes`",
+            )
         schema = route.output_contract.schema_name
         if schema is not None:
             _unknown(
@@ -202,9 +229,10 @@ def _boundary_names(source: Source) -> None:
     if source.schema is None:
         return
     used: list[tuple[str, str, str, int]] = [
-        ("Category", name, SCHEMA_FILE, 1) for name in (*BUILT_IN_CATEGORIES, UNKNOWN)
+        ("Category", name, SCHEMA_FILE, _line_of_enum(source.schema, "Category"))
+        for name in (*BUILT_IN_CATEGORIES, UNKNOWN)
     ]
-    used.append(("Jurisdiction", UNKNOWN, SCHEMA_FILE, 1))
+    used.append(("Jurisdiction", UNKNOWN, SCHEMA_FILE, _line_of_enum(source.schema, "Jurisdiction")))
     if source.tiers:
         used += [
             ("Category", name, "tiers.yaml", source.line("tiers.yaml", "levels", name)) for name in source.tiers.levels
@@ -212,7 +240,20 @@ def _boundary_names(source: Source) -> None:
     for index, lane in enumerate(source.lanes.lanes if source.lanes else ()):
         line = source.line("lanes.yaml", "lanes", index)
         used += [("Category", name, "lanes.yaml", line) for name in lane.cleared_for]
+        used += [("Category", name, "lanes.yaml", line) for name in lane.redact]
         used += [("Jurisdiction", name, "lanes.yaml", line) for name in lane.jurisdictions]
+    for index, kept in enumerate(source.lanes.indexes if source.lanes else ()):
+        line = source.line("lanes.yaml", "indexes", index)
+        used += [("Category", name, "lanes.yaml", line) for name in kept.label.categories]
+        used += [
+            ("Jurisdiction", name, "lanes.yaml", line) for name in (*kept.label.jurisdictions, *kept.jurisdictions)
+        ]
+    for index, store in enumerate(source.lanes.stores if source.lanes else ()):
+        line = source.line("lanes.yaml", "stores", index)
+        used += [("Jurisdiction", name, "lanes.yaml", line) for name in store.jurisdictions]
+    for file, tool in source.tools.items():
+        line = source.line(file, "jurisdictions")
+        used += [("Jurisdiction", name, file, line) for name in tool.jurisdictions]
     for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
         line = source.line("tenants.yaml", "tenants", index, "label")
         used += [("Category", name, "tenants.yaml", line) for name in tenant.label.categories]
@@ -226,3 +267,8 @@ def _boundary_names(source: Source) -> None:
         if name not in enumerated(source.schema, kind):
             mend = f'add "{name}" to `entity {kind} enum [...]` in {SCHEMA_FILE}'
             source.find(file, line, f"the boundary knows no {kind.lower()} `{name}`", mend)
+
+
+def _line_of_enum(schema: str, kind: str) -> int:
+    at = schema.find(f"entity {kind} ")
+    return schema.count("\n", 0, max(at, 0)) + 1

@@ -10,9 +10,9 @@ from itertools import combinations, product
 from math import prod
 from typing import Final, cast
 
-from router.boundary import Boundary, Verdict, enumerated
+from router.boundary import Boundary, SendQuestion, Verdict, enumerated
 from router.bundle.files import LaneSpec, TenantSpec
-from router.contract import LEVELS, RISK_TIERS, Label, Level, RiskTier
+from router.contract import CONCERNS, LEVELS, RISK_TIERS, Concern, Label, Level, RiskTier
 
 Value = str | tuple[str, ...]
 Values = Mapping[str, Value]
@@ -21,7 +21,7 @@ Values = Mapping[str, Value]
 MOST_NAMES: Final = 18
 """A set over more names than this has too many values to list them all (2^18 = 262,144)."""
 _LANE_UNSEEN: Final = frozenset({"purpose", "model", "timeouts", "price", "context_tokens"})
-_TENANT_UNSEEN: Final = frozenset({"keys", "label", "lanes", "tools"})
+_TENANT_UNSEEN: Final = frozenset({"keys", "label", "lanes", "tools", "egress"})
 """What Cedar is not told of a lane and of a tenant. All else may tell them apart."""
 
 
@@ -71,11 +71,16 @@ def axes_of(*schemas: str) -> tuple[Axis, ...]:
         names = frozenset[str]().union(*(enumerated(schema, entity) for schema in schemas))
         return Axis(name, entity, _subsets(sorted(names)))
 
+    listed = frozenset[str]().union(*(enumerated(schema, "Concern") for schema in schemas))
+    concerns = tuple(concern for concern in CONCERNS if concern in listed)
     return (
         Axis("level", "Level", LEVELS),
         sets("categories", "Category"),
         sets("jurisdictions", "Jurisdiction"),
         Axis("risk_tier", "RiskTier", RISK_TIERS),
+        Axis("attack", "Concern", concerns),
+        Axis("harm", "Concern", concerns),
+        sets("redacted", "Category"),
     )
 
 
@@ -96,7 +101,19 @@ def label_of(values: Values) -> Label:
 
 def ask(boundary: Boundary, org: str, lane: LaneSpec, questions: Sequence[Values]) -> list[Verdict]:
     """Put questions to the boundary: the one place where the space's values become what the boundary takes."""
-    return boundary.ask((org, lane, label_of(values), cast("RiskTier", values["risk_tier"])) for values in questions)
+    return boundary.ask([_question(org, lane, values) for values in questions])
+
+
+def _question(org: str, lane: LaneSpec, values: Values) -> SendQuestion:
+    return SendQuestion(
+        org=org,
+        lane=lane.name,
+        label=label_of(values),
+        tier=cast("RiskTier", values["risk_tier"]),
+        attack=cast("Concern", values["attack"]),
+        harm=cast("Concern", values["harm"]),
+        redacted=cast("tuple[str, ...]", values["redacted"]),
+    )
 
 
 def kind_of(tenant: TenantSpec, lane: LaneSpec, spoken: frozenset[str]) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from router.bundle import Bundle
-from router.bundle.files import TenantSpec, TiersFile
+from router.bundle.files import Band, TenantSpec, TiersFile
 from router.bundle.variables import variables_of
-from router.contract import Finding, Label, Level, PolicyFired, RiskTier, RouteRequest, Topic
+from router.contract import Alarm, Concern, Finding, Label, Level, PolicyFired, RiskTier, RouteRequest, Topic
 from router.labels import highest, highest_level
 from router.rules import Facts, RuleError
 from router.state import State
@@ -32,6 +32,8 @@ class Judgement:
     topic: Topic
     text: str
     input_tokens: int
+    attack: Concern = "clear"
+    harm: Concern = "clear"
     failed: str | None = None
 
 
@@ -57,14 +59,29 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
         )
     findings += tuple(finding for finding in state.late_findings if finding not in findings)
     label = _label(request, bundle, state, tenant, findings)
-    judgement = Judgement(label, findings, topic, text, estimate_tokens(request))
+    judgement = Judgement(
+        label=label,
+        findings=findings,
+        topic=topic,
+        text=text,
+        input_tokens=estimate_tokens(request),
+        attack=concern_of(topic.attack, bundle.tiers.concerns.attack),
+        harm=concern_of(topic.harm, bundle.tiers.concerns.harm),
+    )
     return failed(judgement, " and ".join(failures)) if failures else judgement
 
 
 def failed(judgement: Judgement, because: str) -> Judgement:
-    """Return the judgement of something that could not be judged: restricted, whatever else was found."""
+    """Return the judgement of something that could not be judged: restricted and suspect, whatever else was found."""
     label = judgement.label.model_copy(update={"level": "restricted"})
-    return replace(judgement, label=label, failed=because)
+    return replace(judgement, label=label, attack="flagged", harm="flagged", failed=because)
+
+
+def concern_of(alarm: Alarm, band: Band) -> Concern:
+    """Return the band that an alarm is in. What the classifier itself flags is flagged, whatever the bundle's bands."""
+    if alarm.flag or (band.flagged is not None and alarm.score >= band.flagged):
+        return "flagged"
+    return "suspected" if alarm.score >= band.suspected else "clear"
 
 
 def _scan_all(request: RouteRequest, scan: Scan) -> tuple[Finding, ...]:

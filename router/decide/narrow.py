@@ -1,6 +1,6 @@
 """What is left of a plan once it was made again? Only what both allow: a plan may shrink before it sends, it never grows."""
 
-from router.contract import Budgets, ClosedRung, Decision, Redacts, Rung
+from router.contract import CONCERNS, Budgets, ClosedRung, Decision, Redacts, Rung
 from router.decide.rungs import OFF_NOW, TOO_DEAR, TOO_LONG
 from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
 from router.labels import highest, join
@@ -26,6 +26,8 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "route": (ended or later).route,
             "risk_tier": highest((previous.risk_tier, later.risk_tier)),
             "label": join(previous.label, later.label),
+            "attack": max(previous.attack, later.attack, key=CONCERNS.index),
+            "harm": max(previous.harm, later.harm, key=CONCERNS.index),
             "findings": (*previous.findings, *(one for one in later.findings if one not in previous.findings)),
             "lane": kept[0].lane if kept else None,
             "model": kept[0].model if kept else None,

@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
+from router.boundary import StoreQuestion
 from router.bundle import Bundle, CompiledRoute, compile_route
-from router.bundle.files import RouteSpec, TenantSpec, TierProfile
+from router.bundle.files import EVIDENCE, RouteSpec, TenantSpec, TierProfile
 from router.bundle.ladder import Step
 from router.bundle.references import CLASSIFICATION_FAILED
 from router.contract import (
@@ -17,8 +19,8 @@ from router.contract import (
     RiskTier,
     RouteRequest,
     Sampling,
-    ToolPlan,
 )
+from router.decide.aids import Wanting, aids_of
 from router.decide.judge import Judgement, Scan, failed, judge, judge_tier, raised
 from router.decide.rungs import Asked, Ladder, compile_ladder
 from router.errors import BadRequest, UnknownModel
@@ -26,6 +28,8 @@ from router.labels import highest, join
 from router.rules import Facts, RuleError
 from router.scan import scan_text
 from router.state import State
+
+EGRESS_NONE: Final = "egress-none"
 
 
 def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = scan_text) -> Decision:
@@ -49,13 +53,17 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         lanes=request.allowed_lanes,
         label=judged.label,
         tier=chosen.tier,
+        attack=judged.attack,
+        harm=judged.harm,
+        kept_in=_kept_in(route, tenant, bundle),
+        evidence=bundle.boundary.may_store(StoreQuestion(request.org, EVIDENCE, judged.label)),
         input_tokens=judged.input_tokens,
         budgets=budgets,
         cost_limited=allowed.cost_limited,
     )
     ladder = _ladder(chosen, pinned, asked, bundle, state)
     first = ladder.rungs[0] if ladder.rungs else None
-    tools, withheld = _tools(request, route, tenant, bundle)
+    aids = aids_of(route, Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm), bundle)
     return Decision(
         action=route.action,
         message=route.message,
@@ -63,20 +71,32 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         risk_tier=chosen.tier,
         topic=judged.topic,
         label=judged.label,
+        attack=judged.attack,
+        harm=judged.harm,
         findings=judged.findings,
         lane=first.lane if first else None,
         model=first.model if first else None,
         sampling=_sampling(request.sampling, route.sampling, bundle.profiles[chosen.tier]),
-        retrieval=route.retrieval,
-        tools=tools,
+        retrieval=aids.retrieval,
+        tools=aids.tools,
         output_contract=_output_contract(request, route),
         fallback={} if pinned else dict(route.fallback),
         ladder=ladder.rungs,
         closed=ladder.closed,
         budgets=_fitted(budgets, ladder, judged.input_tokens, bundle),
-        policies=tuple(dict.fromkeys([*chosen.fired, *withheld, *ladder.policies])),
+        policies=tuple(dict.fromkeys([*chosen.fired, *aids.withheld, *ladder.policies])),
         bundle_hash=bundle.hash,
         classifier=bundle.heads.version,
+    )
+
+
+def _kept_in(route: RouteSpec, tenant: TenantSpec, bundle: Bundle) -> tuple[PolicyFired, ...]:
+    """Say what closes every hosted lane to this request, whatever it holds."""
+    said = {"the bundle": bundle.egress, f"tenant {tenant.org}": tenant.egress, f"route {route.id}": route.egress}
+    return tuple(
+        PolicyFired(id=EGRESS_NONE, effect="forbid", because=f"{who} lets nothing leave (`egress: none`)")
+        for who, egress in said.items()
+        if egress == "none"
     )
 
 
@@ -115,7 +135,7 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.spec.label != Label():
         label = raised(join(judgement.label, route.spec.label), bundle.tiers.levels)
-        judgement = Judgement(label, judgement.findings, judgement.topic, judgement.text, judgement.input_tokens)
+        judgement = replace(judgement, label=label)
         # The tier follows the label; the route stays, or a route could lead to itself.
         later, fired, _ = judge_tier(request, bundle, judgement)
         tier = highest((tier, later))
@@ -188,25 +208,6 @@ def _sampling(asked: Sampling, route: Sampling, profile: TierProfile) -> Samplin
         temperature = merged.get("temperature")
         merged["temperature"] = bound if temperature is None else min(temperature, bound)
     return Sampling.model_construct(**merged) if merged else Sampling()
-
-
-def _tools(
-    request: RouteRequest, route: RouteSpec, tenant: TenantSpec, bundle: Bundle
-) -> tuple[tuple[ToolPlan, ...], tuple[PolicyFired, ...]]:
-    """The route's tools that tenant and caller both allow; one that changes anything waits for a person."""
-    kept: list[ToolPlan] = []
-    withheld: list[PolicyFired] = []
-    for tool in route.tools:
-        if tenant.tools and tool.name not in tenant.tools:
-            because = f"tool {tool.name} is not among the tenant's tools"
-            withheld.append(PolicyFired(id="tenant-tools", effect="forbid", because=because))
-        elif request.allowed_tools and tool.name not in request.allowed_tools:
-            because = f"tool {tool.name} is not among the tools the request allows"
-            withheld.append(PolicyFired(id="request-tools", effect="forbid", because=because))
-        else:
-            changes = bundle.tools[tool.name].side_effect != "read"
-            kept.append(tool.model_copy(update={"needs_approval": True}) if changes else tool)
-    return tuple(kept), tuple(withheld)
 
 
 def _output_contract(request: RouteRequest, route: RouteSpec) -> OutputContract:

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from router.boundary import SendQuestion, Verdict
 from router.bundle import Bundle
 from router.bundle.files import LaneSpec, TenantSpec
 from router.bundle.ladder import Step
-from router.contract import Budgets, ClosedRung, Label, PolicyFired, RiskTier, Rung
+from router.contract import Budgets, ClosedRung, Concern, Label, PolicyFired, RiskTier, Rung
 from router.state import State
 
 TENANT_LANES: Final = "tenant-lanes"
@@ -15,20 +16,28 @@ KEY_LANES: Final = "key-lanes"
 OFF_NOW: Final = "off now: "
 TOO_LONG: Final = "too long: "
 TOO_DEAR: Final = "over budget: "
-_BY_POLICY: Final = frozenset({"boundary", "tenant"})
+_BY_POLICY: Final = frozenset({"boundary", "egress", "tenant"})
 LEAST_ANSWER_TOKENS: Final = 256
 """A lane must have room for this much answer (or all of a shorter budget) after the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What decides whether a lane is open: who asks, with which key's `lanes` (none: all), how sensitive it is, how long, for how much."""
+    """What decides whether a lane is open: who asks, how sensitive and how risky it is, how long, and for how much.
+
+    `lanes` are those of the key that asks (none: all). `kept_in` says what closes every hosted lane beside the policies, if anything
+    does. `evidence`: whether what is kept of the answer may rest where it would.
+    """
 
     org: str
     tenant: TenantSpec
     lanes: tuple[str, ...]
     label: Label
     tier: RiskTier
+    attack: Concern
+    harm: Concern
+    kept_in: tuple[PolicyFired, ...]
+    evidence: Verdict
     input_tokens: int
     budgets: Budgets
     cost_limited: bool
@@ -39,7 +48,7 @@ class Gate:
     """A lane, open or closed, by whom and why."""
 
     lane: LaneSpec
-    closed_by: Literal["tenant", "boundary", "state", "length", "cost"] | None
+    closed_by: Literal["tenant", "egress", "boundary", "state", "length", "cost"] | None
     because: str
     policies: tuple[PolicyFired, ...] = ()
 
@@ -92,9 +101,15 @@ def gate_of(lane: LaneSpec, asked: Asked, bundle: Bundle, state: State) -> Gate:
     if asked.lanes and lane.name not in asked.lanes:
         because = "the key may not use this lane"
         return Gate(lane, "tenant", because, (PolicyFired(id=KEY_LANES, effect="forbid", because=because),))
-    verdict = bundle.boundary.may_send(asked.org, lane, asked.label, asked.tier)
+    if not asked.evidence.allowed:
+        return Gate(lane, "boundary", asked.evidence.because, asked.evidence.policies)
+    if asked.kept_in and lane.is_hosted:
+        return Gate(lane, "egress", "; ".join(policy.because for policy in asked.kept_in), asked.kept_in)
+    verdict = bundle.boundary.may_send(
+        SendQuestion(asked.org, lane.name, asked.label, asked.tier, asked.attack, asked.harm)
+    )
     if not verdict.allowed:
-        return Gate(lane, "boundary", "; ".join(policy.because for policy in verdict.policies), verdict.policies)
+        return Gate(lane, "boundary", verdict.because, verdict.policies)
     if lane.name in state.lanes_off:
         return Gate(lane, "state", f"{OFF_NOW}{state.lanes_off[lane.name]}", verdict.policies)
     if closed := _too_long(lane, asked, bundle) or _too_dear(lane, asked):

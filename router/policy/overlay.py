@@ -91,7 +91,8 @@ def _let_out(table: Table, bundle: Bundle, org: str, lane: str) -> Truth:
     """Where this version lets a text out of the cluster: the boundary allows it, and nothing else closes the lane to the tenant."""
     tenant, spec = bundle.tenants.get(org), bundle.lanes.get(lane)
     closed = tenant is None or spec is None or not spec.is_hosted or bool(tenant.lanes and lane not in tenant.lanes)
-    return np.zeros_like(table.allowed) if closed else table.allowed
+    shut = bundle.egress == "none" or (tenant is not None and tenant.egress == "none")
+    return np.zeros_like(table.allowed) if closed or shut else table.allowed
 
 
 def _same_end(old: Bundle, new: Bundle, lane: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from router.boundary import SendQuestion
 from router.bundle.files import Hosted, LaneSpec, TiersFile
-from router.contract import Finding, Label, PolicyFired, RiskTier
+from router.contract import Finding, Label, PolicyFired
 from router.decide.judge import raised
 from router.errors import DoorRefused
 from router.labels import RESTRICTED, join
@@ -39,7 +40,7 @@ class Rules:
     bundle_hash: str
     lanes: Mapping[str, LaneSpec]
     tiers: TiersFile
-    may_send: Callable[[str, LaneSpec, Label, RiskTier], MaySend]
+    may_send: Callable[[SendQuestion], MaySend]
     scan: Callable[[str], tuple[Finding, ...]]
     public_key: Ed25519PublicKey
 
@@ -150,7 +151,7 @@ def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules
     """
     try:
         label = join(permit.label, scanned_label(body, rules))
-        verdict = rules.may_send(permit.org, lane, label, permit.risk_tier)
+        verdict = rules.may_send(question_of(permit, label))
         policies = tuple(policy.id for policy in verdict.policies)
         allowed = verdict.allowed is True
     except Exception as error:  # noqa: BLE001
@@ -158,6 +159,11 @@ def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules
     if not allowed:
         return Deny(f"the boundary keeps {_describe(label)} from this lane", policies, permit)
     return Allow(permit, lane, hosted, label)
+
+
+def question_of(permit: Permit, label: Label) -> SendQuestion:
+    """Return what the boundary is asked: what the permit says of the request, and a label that the door found itself too."""
+    return SendQuestion(permit.org, permit.lane, label, permit.risk_tier, permit.attack, permit.harm, permit.redacted)
 
 
 def scanned_label(body: bytes, rules: Rules) -> Label:

@@ -40,7 +40,7 @@ def test_a_line_gets_the_whole_decision_under_its_id(decider: Decider) -> None:
     for field in ("route", "risk_tier", "label", "lane", "model", "ladder", "retrieval", "tools", "output_contract"):
         assert field in decision
     assert set(decision["label"]) == {"level", "categories", "jurisdictions"}
-    assert set(decision["ladder"][0]) == {"lane", "model", "on"}
+    assert set(decision["ladder"][0]) == {"lane", "model", "on", "redacts"}
     assert all(set(policy) == {"id", "effect", "because"} for policy in decision["policies"])
 
 

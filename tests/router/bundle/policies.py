@@ -2,22 +2,27 @@
 
 from hypothesis import strategies as st
 
-from router.boundary import Boundary
+from router.boundary import Boundary, House
 from router.bundle.files import Hosted, LaneSpec, TenantSpec
 from router.bundle.space import Space, space_of
 
 SCHEMA = """
 entity Level enum ["public", "internal", "confidential", "restricted"];
 entity RiskTier enum ["low", "elevated", "high", "restricted"];
-entity Category enum ["pii", "health", "unknown"];
+entity Category enum ["pii", "unknown"];
+entity Concern enum ["clear"];
 entity Jurisdiction enum ["EU", "unknown"];
-entity Tenant;
+entity Tenant = { clears: Set<Level> };
+entity Provider;
+entity Region;
 entity Lane = {
-  hosted: Bool, provider: String, region: String, jurisdictions: Set<Jurisdiction>, cleared_for: Set<Category>,
+  hosted: Bool, provider: Provider, region: Region,
+  jurisdictions: Set<Jurisdiction>, cleared_for: Set<Category>, redacts: Set<Category>,
 };
 action send appliesTo {
   principal: [Tenant], resource: [Lane],
-  context: { level: Level, categories: Set<Category>, jurisdictions: Set<Jurisdiction>, risk_tier: RiskTier },
+  context: { level: Level, categories: Set<Category>, jurisdictions: Set<Jurisdiction>, risk_tier: RiskTier,
+    attack: Concern, harm: Concern, redacted: Set<Category> },
 };
 """
 HOSTED = Hosted(provider="someone", base_url="https://example.com", model="m", api_key_env="KEY", region="us")
@@ -38,6 +43,8 @@ CONDITIONS = (
     'context.level == Level::"restricted"',
     '[Level::"public", Level::"internal"].contains(context.level)',
     'context.risk_tier == RiskTier::"restricted"',
+    "context.redacted.containsAny(context.categories)",
+    'context.attack == Concern::"clear"',
     # Two axes at once; the whole context; a tenant; a lane; what errs always, and what errs for some.
     '(if context.level == Level::"public" then context.categories.isEmpty() else context.jurisdictions.isEmpty())',
     "context.categories.isEmpty() == context.jurisdictions.isEmpty()",
@@ -79,7 +86,7 @@ def policy_texts(draw: st.DrawFn) -> str:
 
 
 def boundary_of(text: str) -> Boundary:
-    return Boundary(text, SCHEMA, LANES, [tenant.org for tenant in TENANTS])
+    return Boundary(text, SCHEMA, House(LANES, TENANTS))
 
 
 def space() -> Space:

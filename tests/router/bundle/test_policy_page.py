@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from router.boundary import SendQuestion
 from router.bundle import Bundle, check_bundle, load_bundle
 from router.bundle.variables import VARIABLES
 from router.contract import Label, Message, RouteRequest, TextPart, Topic
@@ -83,7 +84,7 @@ def test_the_forbid_closes_one_lane_to_one_tenant(folder: Path, heads: ScriptedH
     bundle = load_bundle(folder, heads)
 
     def fired(org: str) -> list[str]:
-        verdict = bundle.boundary.may_send(org, bundle.lanes["code"], Label(), "low")
+        verdict = bundle.boundary.may_send(SendQuestion(org, "code", Label(), "low"))
         return [policy.id for policy in verdict.policies]
 
     assert "eu-without-code-lane" in fired("example-eu")

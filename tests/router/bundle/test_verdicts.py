@@ -45,11 +45,12 @@ def facts(org: str, name: str, values: dict[str, Value]) -> Facts:
     lane = SPACE.lanes[name]
     asked: dict[str, object] = {
         "hosted": lane.hosted is not None,
-        "provider": lane.hosted.provider if lane.hosted else "",
-        "region": lane.hosted.region if lane.hosted else "",
+        "provider": lane.hosted.provider if lane.hosted else "home",
+        "region": lane.where,
         "lane": name,
         "lane_jurisdictions": list(lane.jurisdictions),
         "cleared_for": list(lane.cleared_for),
+        "redacts": list(lane.redact),
         "org": org,
     }
     return Facts.of(asked | {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()})
@@ -121,11 +122,14 @@ def test_two_sets_that_are_compared_with_each_other_are_looked_at_together() -> 
         "level",
         "categories jurisdictions",
         "risk_tier",
+        "attack",
+        "harm",
+        "redacted",
     ]
 
 
 def test_nothing_is_claimed_of_more_questions_than_can_be_looked_at() -> None:
     names = ", ".join(f'"c{number}"' for number in range(20))
 
-    with pytest.raises(SpaceTooLarge, match="22 names"):
+    with pytest.raises(SpaceTooLarge, match="21 names"):
         axes_of(SCHEMA.replace('"pii"', names))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.boundary import SendQuestion
 from router.bundle import Bundle, CompiledTierRule, compile_route
 from router.bundle.files import LaneSpec, RouteSpec, TenantSpec, TierRule
 from router.contract import (
@@ -93,8 +94,11 @@ def test_more_findings_never_open_a_lane(
     assert at_most(first.label, second.label)
     assert first.action != "answer" or lanes_of(second) & hosted <= lanes_of(first) & hosted
     for lane in bundle.lanes.values():
-        opens = bundle.boundary.may_send("local", lane, second.label, second.risk_tier).allowed
-        assert not opens or bundle.boundary.may_send("local", lane, first.label, first.risk_tier).allowed
+        opens = bundle.boundary.may_send(SendQuestion("local", lane.name, second.label, second.risk_tier)).allowed
+        assert (
+            not opens
+            or bundle.boundary.may_send(SendQuestion("local", lane.name, first.label, first.risk_tier)).allowed
+        )
 
 
 @given(before=findings, extra=st.text(max_size=30), category=st.sampled_from(CATEGORIES))
@@ -128,7 +132,7 @@ def test_every_rung_is_one_the_boundary_opens_to_the_decisions_own_label(
 
     for rung in decision.ladder:
         lane = bundle.lanes[rung.lane]
-        assert bundle.boundary.may_send("local", lane, decision.label, decision.risk_tier).allowed
+        assert bundle.boundary.may_send(SendQuestion("local", lane.name, decision.label, decision.risk_tier)).allowed
     assert not decision.ladder or "start" in decision.ladder[0].on
     assert (decision.lane is None) == (not decision.ladder)
 
@@ -174,11 +178,8 @@ def test_what_was_found_before_a_detector_broke_is_not_needed_to_stay_restricted
 
 
 def test_even_a_boundary_that_permits_everything_lets_nothing_out_that_could_not_be_judged(starter: Bundle) -> None:
-    from router.boundary import Boundary
-
-    schema = (starter.root / "boundary/schema.cedarschema").read_text()
     permit = '@id("all") @reason("all") permit (principal, action, resource);'
-    open_door = dataclasses.replace(starter, boundary=Boundary(permit, schema, starter.lanes.values(), starter.tenants))
+    open_door = dataclasses.replace(starter, boundary=starter.boundary.with_policies(permit))
 
     assert lanes_of(decide(asking("hello"), open_door, State(), scan=broken)) == {"fast_small", "private"}
     assert decide(asking("hello", model="premium"), open_door, State(), scan=broken).ladder == ()

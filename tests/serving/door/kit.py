@@ -14,8 +14,9 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
+from router.boundary import SendQuestion
 from router.bundle.files import Hosted, LaneSpec, TiersFile, Timeouts
-from router.contract import Label, Message, PolicyFired, RiskTier, Sampling, TextPart
+from router.contract import Label, Message, PolicyFired, Sampling, TextPart
 from router.lane import LaneCall, LaneEvent
 from router.permit import Permit, sign
 from router.scan import scan_text
@@ -41,8 +42,9 @@ class Answer:
     policies: tuple[PolicyFired, ...]
 
 
-def keeps_personal_data_in(org: str, lane: LaneSpec, label: Label, tier: RiskTier) -> Answer:
+def keeps_personal_data_in(question: SendQuestion) -> Answer:
     """The settled rule: a text stays if it is confidential or above, or its label holds any category."""
+    label = question.label
     if label.level in {"confidential", "restricted"} or label.categories:
         return Answer(False, (PolicyFired(id="stays_private", effect="forbid", because="it is somebody's"),))
     return Answer(True, (PolicyFired(id="open_text_may_leave", effect="permit", because="it is nobody's"),))

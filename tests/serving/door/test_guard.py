@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.boundary import SendQuestion
 from router.contract import Finding, ImagePart, Label, Message, TextPart
 from router.permit import sign
 from router.render import canonical_json, parse_body, render_openai_chat
@@ -234,16 +235,20 @@ def test_only_a_plain_yes_of_the_boundary_lets_out() -> None:
     assert isinstance(judge(asked(), rules, NOW), Deny)
 
 
-def test_the_boundary_is_asked_for_the_permit_s_tenant_and_tier() -> None:
-    questions: list[tuple[object, ...]] = []
+def test_the_boundary_is_asked_for_what_the_permit_says_of_the_request() -> None:
+    questions: list[SendQuestion] = []
 
-    def note(*question: object) -> Answer:
+    def note(question: SendQuestion) -> Answer:
         questions.append(question)
         return Answer(True, ())
 
-    judge(asked(org="acme", risk_tier="elevated"), replace(RULES, may_send=note), NOW)
+    judge(
+        asked(org="acme", risk_tier="elevated", attack="suspected", redacted=("pii",)),
+        replace(RULES, may_send=note),
+        NOW,
+    )
 
-    assert questions == [("acme", LANE, Label(), "elevated")]
+    assert questions == [SendQuestion("acme", "premium", Label(), "elevated", attack="suspected", redacted=("pii",))]
 
 
 @given(label=st.builds(Label, level=st.sampled_from(["public", "internal", "confidential", "restricted"])))

@@ -1,39 +1,33 @@
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.boundary import Boundary, Verdict
+from router.boundary import (
+    Boundary,
+    House,
+    SendQuestion,
+    Verdict,
+)
 from router.contract import LEVELS, RISK_TIERS, Label
 from router.errors import BundleInvalid
 
-SCHEMA = """
-entity Level enum ["public", "internal", "confidential", "restricted"];
-entity RiskTier enum ["low", "elevated", "high", "restricted"];
-entity Category enum ["pii", "health", "unknown"];
-entity Jurisdiction enum ["EU", "US", "unknown"];
-entity Tenant;
-entity Lane = {
-  hosted: Bool, provider: String, region: String, jurisdictions: Set<Jurisdiction>, cleared_for: Set<Category>,
-};
-action send appliesTo {
-  principal: [Tenant], resource: [Lane],
-  context: { level: Level, categories: Set<Category>, jurisdictions: Set<Jurisdiction>, risk_tier: RiskTier },
-};
-"""
+SCHEMA = Path("config/starter/boundary/schema.cedarschema").read_text()
 PERMIT_ALL = '@id("all") @reason("everything") permit (principal, action, resource);'
 NOT_RESTRICTED = (
-    '@id("no-restricted") @reason("restricted stays") forbid (principal, action, resource) '
+    '@id("no-restricted") @reason("restricted stays") forbid (principal, action == Action::"send", resource) '
     'when { resource.hosted && context.level == Level::"restricted" };'
 )
 CLEARED = (
-    '@id("cleared") @reason("not cleared") forbid (principal, action, resource) when { resource.hosted } '
+    '@id("cleared") @reason("not cleared") forbid (principal, action == Action::"send", resource) when { resource.hosted } '
     "unless { resource.cleared_for.containsAll(context.categories) };"
 )
 RESIDENCY = (
-    '@id("residency") @reason("wrong place") forbid (principal, action, resource) when { resource.hosted } '
+    '@id("residency") @reason("wrong place") forbid (principal, action == Action::"send", resource) when { resource.hosted } '
     "unless { resource.jurisdictions.containsAll(context.jurisdictions) };"
 )
 
@@ -41,7 +35,6 @@ RESIDENCY = (
 @dataclass(frozen=True)
 class OtherEnd:
     provider: str = "someone"
-    region: str = "us"
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,22 @@ class ALane:
     hosted: Any = None
     jurisdictions: tuple[str, ...] = ()
     cleared_for: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
+    where: str = "us"
+
+
+@dataclass(frozen=True)
+class AKey:
+    id: str
+    clearance: Any = None
+    approves: bool = False
+
+
+@dataclass(frozen=True)
+class ATenant:
+    org: str
+    clearance: Any = "internal"
+    keys: tuple[AKey, ...] = ()
 
 
 HOME = ALane("home")
@@ -65,19 +74,27 @@ labels = st.builds(
 tiers = st.sampled_from(RISK_TIERS)
 
 
+@lru_cache
 def boundary(*policies: str) -> Boundary:
-    return Boundary("\n".join(policies), SCHEMA, LANES, ["org"])
+    return Boundary("\n".join(policies), SCHEMA, House(LANES, [ATenant("org")]))
+
+
+PUBLIC = Label()
+
+
+def send(label: Label = PUBLIC, lane: ALane = AWAY, org: str = "org", tier: Any = "low") -> SendQuestion:
+    return SendQuestion(org, lane.name, label, tier)
 
 
 def test_nothing_is_allowed_that_no_policy_permits() -> None:
-    verdict = boundary(NOT_RESTRICTED).may_send("org", AWAY, Label(), "low")
+    verdict = boundary(NOT_RESTRICTED).may_send(send(Label(), AWAY))
 
     assert not verdict.allowed
     assert [(policy.id, policy.effect) for policy in verdict.policies] == [("default-deny", "default_deny")]
 
 
 def test_a_permit_is_named_with_its_reason() -> None:
-    verdict = boundary(PERMIT_ALL).may_send("org", AWAY, Label(), "low")
+    verdict = boundary(PERMIT_ALL).may_send(send(Label(), AWAY))
 
     assert verdict.allowed
     assert [(policy.id, policy.effect, policy.because) for policy in verdict.policies] == [
@@ -86,7 +103,7 @@ def test_a_permit_is_named_with_its_reason() -> None:
 
 
 def test_one_forbid_outweighs_every_permit_and_is_named_alone() -> None:
-    verdict = boundary(PERMIT_ALL, NOT_RESTRICTED).may_send("org", AWAY, Label(level="restricted"), "low")
+    verdict = boundary(PERMIT_ALL, NOT_RESTRICTED).may_send(send(Label(level="restricted"), AWAY))
 
     assert not verdict.allowed
     assert [(policy.id, policy.effect) for policy in verdict.policies] == [("no-restricted", "forbid")]
@@ -94,11 +111,11 @@ def test_one_forbid_outweighs_every_permit_and_is_named_alone() -> None:
 
 def test_a_forbid_that_errors_denies_instead_of_being_skipped() -> None:
     overflows = (
-        '@id("broken") @reason("r") forbid (principal, action, resource) '
+        '@id("broken") @reason("r") forbid (principal, action == Action::"send", resource) '
         "when { 9223372036854775807 + 1 == 0 && resource.hosted };"
     )
 
-    verdict = boundary(PERMIT_ALL, overflows).may_send("org", HOME, Label(), "low")
+    verdict = boundary(PERMIT_ALL, overflows).may_send(send(Label(), HOME))
 
     assert not verdict.allowed
     assert verdict.policies[0].id == "boundary-error"
@@ -108,8 +125,8 @@ def test_a_forbid_that_errors_denies_instead_of_being_skipped() -> None:
 def test_a_level_the_schema_does_not_know_is_an_error_and_denies() -> None:
     without_internal = SCHEMA.replace('"internal", ', "")
 
-    verdict = Boundary(PERMIT_ALL, without_internal, LANES, ["org"]).may_send(
-        "org", HOME, Label(level="internal"), "low"
+    verdict = Boundary(PERMIT_ALL, without_internal, House(LANES, [ATenant("org", "public")])).may_send(
+        send(Label(level="internal"), HOME)
     )
 
     assert not verdict.allowed
@@ -118,40 +135,43 @@ def test_a_level_the_schema_does_not_know_is_an_error_and_denies() -> None:
 
 @pytest.mark.parametrize(("org", "lane"), [("stranger", HOME), ("org", ALane("elsewhere"))])
 def test_a_tenant_or_lane_that_the_bundle_does_not_have_gets_nothing(org: str, lane: ALane) -> None:
-    verdict = boundary(PERMIT_ALL).may_send(org, lane, Label(), "low")
+    verdict = boundary(PERMIT_ALL).may_send(send(Label(), lane, org))
 
     assert not verdict.allowed
     assert verdict.policies[0].id == "boundary-error"
 
 
 def test_a_category_that_the_schema_does_not_list_is_never_cleared() -> None:
-    assert boundary(PERMIT_ALL, CLEARED).may_send("org", AWAY, Label(categories=("pii",)), "low").allowed
-    assert not boundary(PERMIT_ALL, CLEARED).may_send("org", AWAY, Label(categories=("genome",)), "low").allowed
+    assert boundary(PERMIT_ALL, CLEARED).may_send(send(Label(categories=("pii",)), AWAY)).allowed
+    assert not boundary(PERMIT_ALL, CLEARED).may_send(send(Label(categories=("genome",)), AWAY)).allowed
 
 
 def test_a_lane_can_not_clear_itself_for_what_the_schema_does_not_list() -> None:
     lanes = (ALane("away", OtherEnd(), ("Atlantis", "unknown"), ("genome", "unknown")),)
-    policed = Boundary("\n".join([PERMIT_ALL, CLEARED, RESIDENCY]), SCHEMA, lanes, ["org"])
+    policed = Boundary("\n".join([PERMIT_ALL, CLEARED, RESIDENCY]), SCHEMA, House(lanes, [ATenant("org")]))
 
-    assert not policed.may_send("org", lanes[0], Label(categories=("genome",)), "low").allowed
-    assert not policed.may_send("org", lanes[0], Label(jurisdictions=("Atlantis",)), "low").allowed
+    assert not policed.may_send(send(Label(categories=("genome",)), lanes[0])).allowed
+    assert not policed.may_send(send(Label(jurisdictions=("Atlantis",)), lanes[0])).allowed
 
 
 @given(label=labels, tier=tiers, lane=st.sampled_from(LANES))
 def test_adding_a_forbid_never_opens_a_lane(label: Label, tier: Any, lane: ALane) -> None:
     before, after = boundary(PERMIT_ALL, CLEARED), boundary(PERMIT_ALL, CLEARED, RESIDENCY)
 
-    assert before.may_send("org", lane, label, tier).allowed or not after.may_send("org", lane, label, tier).allowed
+    assert (
+        before.may_send(send(label, lane, tier=tier)).allowed
+        or not after.may_send(send(label, lane, tier=tier)).allowed
+    )
 
 
 @given(label=labels, tier=tiers)
 def test_many_questions_at_once_get_the_same_verdicts_as_one_by_one(label: Label, tier: Any) -> None:
     at_once, one_by_one = boundary(PERMIT_ALL, RESIDENCY), boundary(PERMIT_ALL, RESIDENCY)
 
-    at_once.settle([("org", lane, label, tier) for lane in LANES])
+    at_once.settle([send(label, lane, tier=tier) for lane in LANES])
 
     def verdicts(policed: Boundary) -> list[Verdict]:
-        return [policed.may_send("org", lane, label, tier) for lane in LANES]
+        return [policed.may_send(send(label, lane, tier=tier)) for lane in LANES]
 
     assert verdicts(at_once) == verdicts(one_by_one)
 
