@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import orjson
 import typer
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
     from serving.leaks.samples import Sample
-    from serving.leaks.verdicts import Verdict
+    from serving.leaks.wrongs import Wrong
 
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 Key = Annotated[Path, typer.Option("--key", help="The judge's private key.")]
@@ -113,48 +113,46 @@ def show(key: Key = _KEY, limit: Limit = 50) -> None:
 
 
 def export(
-    out: Annotated[Path, typer.Option("--out", help="The file to write, for its owner alone.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, for its owner alone: a JSON line each.")],
+    cases: Annotated[
+        Path | None,
+        typer.Option("--cases", help="Write the leaks as cases for `lane policy test`.", show_default=False),
+    ] = None,
     key: Key = _KEY,
     models_too: Annotated[
         bool, typer.Option("--models-too", help="What only a model judged, as well as what a person did.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write what the boundary got wrong as JSON lines: cases for `lane scan --input`, rows to train on. It holds real data."""
+    """Write what the boundary got wrong: lines for `lane scan --input` and to train on, and cases. They hold real data."""
     from serving.change.durable import write_durably
-    from serving.leaks.files import all_verdicts
-    from serving.leaks.judging import plain
     from serving.leaks.sealed import read_judge_key
+    from serving.leaks.wrongs import cases as cases_of
 
-    settings = read_settings()
-    private, desk, verdicts = read_judge_key(key.expanduser()), _desk(settings), all_verdicts(settings)
-    wrong = [one for one in verdicts.values() if _is_wrong(desk, one) and (models_too or one.kind == "person")]
-    rows = [_row(one, plain(desk.open(one.sample, private))) for one in wrong]
-    write_durably(out, b"".join(orjson.dumps(row) + b"\n" for row in rows), 0o600)
+    wrong = _wrongs(_desk(read_settings()), read_judge_key(key.expanduser()), models_too=models_too)
+    write_durably(out, b"".join(orjson.dumps(one.row) + b"\n" for one in wrong), 0o600)
+    if cases is not None:
+        write_durably(cases, cases_of(wrong).encode(), 0o600)
     if json:
-        typer.echo(orjson.dumps({"file": str(out), "rows": len(rows)}).decode())
+        typer.echo(orjson.dumps({"file": str(out), "rows": len(wrong)}).decode())
     typer.echo(
-        f"{len(rows)} rows in {out}. They are people's own texts: keep the file where such texts may be kept.", err=True
+        f"{len(wrong)} rows in {out}. They are people's own texts: keep them where such texts may be kept.", err=True
     )
 
 
-def _is_wrong(desk: Desk, verdict: "Verdict") -> bool:
-    """Tell whether a readable sample's verdict says otherwise than the boundary did."""
-    sample = desk.samples.get(verdict.sample)
-    if sample is None or sample.sealed is None or verdict.stays is None:
-        return False
-    return verdict.stays == (sample.stratum.population == "left")
+def _wrongs(desk: Desk, key: "X25519PrivateKey", *, models_too: bool) -> "list[Wrong]":
+    """Open every sample on which the boundary was wrong, of those that can still be opened."""
+    from serving.leaks.files import all_verdicts
+    from serving.leaks.judging import plain
+    from serving.leaks.wrongs import Wrong, is_wrong
 
-
-def _row(verdict: "Verdict", text: str) -> dict[str, Any]:
-    categories = list(verdict.categories)
-    return {
-        "id": verdict.sample,
-        "text": text,
-        "stays": verdict.stays,
-        "categories": categories,
-        "judge": verdict.judge,
-    }
+    given = [one for one in all_verdicts(desk.settings).values() if models_too or one.kind == "person"]
+    known = [(desk.samples[one.sample], one) for one in given if one.sample in desk.samples]
+    return [
+        Wrong(sample, verdict, plain(desk.open(sample.id, key)))
+        for sample, verdict in known
+        if sample.sealed is not None and is_wrong(sample, verdict)
+    ]
 
 
 def _desk(settings: Settings) -> Desk:

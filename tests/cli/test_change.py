@@ -113,3 +113,23 @@ def test_a_key_is_not_made_twice_and_its_private_half_is_not_printed(desk: Desk)
     assert len(body["public_key"]) == 64
     assert "PRIVATE" not in made.output
     assert desk.lane("keygen", "ann", "--out", str(desk.people)).exit_code == 2
+
+
+def test_the_status_says_which_mode_holds_here(desk: Desk) -> None:
+    def bundles() -> dict[str, object]:
+        environment = {"LANE_HOME": str(desk.home), "LANE_BUNDLE": str(desk.bundle)}
+        body: dict[str, dict[str, object]] = json.loads(
+            CliRunner().invoke(app, ["status", "--json"], env=environment).stdout
+        )
+        return body["bundles"]
+
+    before = bundles()
+    desk.name("ann", "bob")
+    named = bundles()
+    desk.sign("ann")
+    desk.sign("bob")
+    desk.lane("apply")
+
+    assert before == {"mode": "unsigned", "in_force": None, "objection": None}
+    assert named == {"mode": "nothing_approved", "in_force": None, "objection": None}
+    assert bundles() == {"mode": "approved", "in_force": bundle_hash(desk.bundle), "objection": None}

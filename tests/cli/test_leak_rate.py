@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 import uvicorn
+import yaml
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -83,7 +84,7 @@ def test_from_samples_over_verdicts_to_rates_and_cases(desk: Desk, tmp_path: Pat
     judged = desk.lane("judge", "--by", "ann", "--input", "-", typed="\n".join(map(json.dumps, verdicts)))
     rows = {(row["measure"], row["category"]): row for row in desk.lines("report", "--json")}
     out = tmp_path / "cases.jsonl"
-    exported = desk.lane("export", "--out", str(out), "--key", str(desk.key))
+    exported = desk.lane("export", "--out", str(out), "--cases", str(tmp_path / "cases.yaml"), "--key", str(desk.key))
 
     assert judged.exit_code == 0, judged.output
     assert rows["leak", "any"]["rate"] == 0.5
@@ -97,6 +98,9 @@ def test_from_samples_over_verdicts_to_rates_and_cases(desk: Desk, tmp_path: Pat
         ("My name is Nobody", False),
     }
     assert CliRunner().invoke(app, ["scan", "--input", str(out)]).exit_code == 0
+    (case,) = yaml.safe_load((tmp_path / "cases.yaml").read_text())["cases"]
+    assert case["request"] == {"org": "acme", "model": "premium", "text": MISSED}
+    assert case["expect"] == {"closed": ["premium"]}
     assert desk.lines("show", "--key", str(desk.key)) == []
 
 

@@ -54,6 +54,14 @@ def test_what_can_not_be_told_is_no_verdict_and_is_counted() -> None:
     assert (found.undecided, found.estimate.judged, found.estimate.covered) == (1, 1, 0.5)
 
 
+def test_the_verdict_on_a_sample_that_a_later_one_drove_out_counts_no_more() -> None:
+    strata = [counted(a_stratum(), 100, "kept")]
+
+    found = rates(strata, settled([a_verdict("kept", False), a_verdict("driven out", True, "pii")]))
+
+    assert [(one.category, one.estimate.rate) for one in found if one.measure == "leak"] == [("any", 0.0)]
+
+
 def test_a_person_outweighs_a_model_and_the_later_word_the_earlier() -> None:
     model = a_verdict("a", True, judge="private", kind="model", at=9.0)
 
