@@ -42,11 +42,32 @@ UNLESS_SET: Final[Mapping[str, str]] = MappingProxyType(
 NEVER: Final = frozenset({"PYTHONOPTIMIZE", "RAY_ADDRESS"})
 
 
+PROVIDER_KEYS: Final = frozenset(
+    {
+        "ANTHROPIC_API_KEY",
+        "AZURE_OPENAI_API_KEY",
+        "COHERE_API_KEY",
+        "DEEPSEEK_API_KEY",
+        "FIREWORKS_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "GROQ_API_KEY",
+        "MISTRAL_API_KEY",
+        "OPENAI_API_KEY",
+        "OPENROUTER_API_KEY",
+        "TOGETHER_API_KEY",
+        "XAI_API_KEY",
+    }
+)
+"""Variables in which hosted APIs' own clients look for a key, whether a bundle names them or not."""
+
+
 def ray_environment(base: Mapping[str, str], *, provider_keys: Iterable[str]) -> dict[str, str]:
     """Return the environment for everything in the cluster, made from the one that `base` holds.
 
-    `provider_keys` are the variables that the bundle's hosted lanes name (`hosted.api_key_env`): they are for the door alone.
+    `provider_keys` are the variables that the bundle's hosted lanes name (`hosted.api_key_env`): they are for the door alone, and so are
+    those that are known for it.
     """
-    withheld = NEVER | set(provider_keys)
+    withheld = NEVER | PROVIDER_KEYS | set(provider_keys)
     kept = {name: value for name, value in base.items() if name not in withheld}
     return {**UNLESS_SET, **kept, **FORCED}

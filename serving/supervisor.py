@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from types import FrameType
 
 import httpx2
 
-from cluster.environment import ray_environment
+from cluster.environment import PROVIDER_KEYS, ray_environment
 from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
 from serving.change.errors import NotInForce
@@ -70,7 +70,7 @@ class Supervision:
             signal.signal(number, self._on_signal)
         claim(self._settings)
         try:
-            if self._with_door and any(lane.is_hosted for lane in bundle.lanes.values()):
+            if self._with_door and has_door(bundle):
                 self._say("starting the door")
                 self._door = self._start_door()
             self._cluster = self._start_cluster(bundle)
@@ -88,14 +88,8 @@ class Supervision:
         objection = Watch(self._settings.changes_file, self._settings.approvers).objection(bundle.hash)
         if objection is not None:
             raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
-        keys = sorted({lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None})
-        if not self._with_door:
-            self._refuse_keys(keys)
-        elif self._settings.door_user is not None:
-            raise CannotStart(
-                f"LANE_DOOR_USER is {self._settings.door_user}: a door under a user of its own is started by itself "
-                "(`lane door`), and the rest with `lane up --no-door`"
-            )
+        keys = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
+        self._refuse_what_must_not_be_here(bundle, keys)
         for model in bundle.models.values():
             if not (self._settings.models / model.folder / "config.json").exists():
                 raise CannotStart(
@@ -113,12 +107,21 @@ class Supervision:
         forget(keys)
         return bundle
 
-    def _refuse_keys(self, variables: Sequence[str]) -> None:
-        """Where the door runs elsewhere, a key in this environment is one copy too many."""
-        if found := [name for name in variables if self._environment.get(name)]:
+    def _refuse_what_must_not_be_here(self, bundle: Bundle, keys: Set[str]) -> None:
+        """Raise `CannotStart` for a provider's key where nothing leaves, or where the door runs elsewhere: it is one copy too many."""
+        if bundle.egress == "none":
+            self._refuse_keys(keys | PROVIDER_KEYS, "the bundle lets nothing leave (`egress: none`)")
+        elif not self._with_door:
+            self._refuse_keys(keys, "without its door, this node must not hold a provider's key")
+        elif self._settings.door_user is not None:
             raise CannotStart(
-                f"{', '.join(found)} is set here: without its door, this node must not hold a provider's key"
+                f"LANE_DOOR_USER is {self._settings.door_user}: a door under a user of its own is started by itself "
+                "(`lane door`), and the rest with `lane up --no-door`"
             )
+
+    def _refuse_keys(self, variables: Set[str], because: str) -> None:
+        if found := sorted(name for name in variables if self._environment.get(name)):
+            raise CannotStart(f"{', '.join(found)} is set here: {because}")
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop.set()
@@ -209,6 +212,11 @@ class Supervision:
         self._brood.clear(_REAP_SECONDS)
         self._settings.door_socket.unlink(missing_ok=True)
         release(self._settings)
+
+
+def has_door(bundle: Bundle) -> bool:
+    """Tell whether anything may leave under this bundle. Where not, no door is started."""
+    return bundle.egress == "open" and any(lane.is_hosted for lane in bundle.lanes.values())
 
 
 def _haproxy_of_its_own(folder: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from router.boundary import SendQuestion
 from router.bundle.files import Hosted, LaneSpec, TiersFile
 from router.contract import Finding, Label, PolicyFired
 from router.decide.judge import raised
+from router.decide.plan import EGRESS_NONE
 from router.errors import DoorRefused
 from router.labels import RESTRICTED, join
 from router.permit import Permit, verify
@@ -35,7 +36,10 @@ class MaySend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the door judges by: its own copy of the bundle, the scanner, and the key that the router signs with."""
+    """What the door judges by: its own copy of the bundle, the scanner, and the key that the router signs with.
+
+    `closed_orgs`: the tenants that let nothing leave (`egress: none`).
+    """
 
     bundle_hash: str
     lanes: Mapping[str, LaneSpec]
@@ -43,6 +47,7 @@ class Rules:
     may_send: Callable[[SendQuestion], MaySend]
     scan: Callable[[str], tuple[Finding, ...]]
     public_key: Ed25519PublicKey
+    closed_orgs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def judge(asked: Asked, rules: Rules, now: float) -> Allow | Deny:
     )
     if wanting is not None:
         return Deny(wanting, permit=permit)
+    if permit.org in rules.closed_orgs:
+        return Deny(f"tenant {permit.org} lets nothing leave (`egress: none`)", (EGRESS_NONE,), permit)
     return _boundary(permit, asked.body, lane, lane.hosted, rules)
 
 

@@ -120,6 +120,7 @@ def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
         lanes=bundle.lanes,
         tiers=bundle.tiers,
         may_send=bundle.boundary.may_send,
+        closed_orgs=frozenset(org for org, tenant in bundle.tenants.items() if tenant.egress == "none"),
         scan=scan_text,
         public_key=public_key,
     )
@@ -211,6 +212,8 @@ def stay(settings: Settings, environment: Mapping[str, str], listen: str | None 
         _own_home(settings)
     keep_to_itself()
     bundle = load_bundle(settings.door_bundle or settings.bundle)
+    if bundle.egress == "none":
+        raise DoorCannotStart(f"{bundle.root} lets nothing leave (`egress: none`), so there is no door to open")
     keys = provider_keys(bundle, environment)
     forget(key_variables(bundle))
     run_door(settings, bundle, keys, listen)

@@ -25,6 +25,12 @@ def test_the_rest_of_the_environment_is_kept() -> None:
     assert "PREMIUM_KEY" not in environment
 
 
+def test_a_provider_s_usual_variable_is_withheld_though_no_lane_names_it() -> None:
+    environment = ray_environment({"ANTHROPIC_API_KEY": "sk", "PATH": "/bin"}, provider_keys=[])
+
+    assert "ANTHROPIC_API_KEY" not in environment
+
+
 def test_nobody_can_switch_telemetry_or_an_open_cluster_on() -> None:
     loose = {"RAY_USAGE_STATS_ENABLED": "1", "RAY_AUTH_MODE": "disabled", "HF_HUB_OFFLINE": "0"}
 

@@ -103,6 +103,16 @@ def test_a_permit_of_one_lane_does_not_open_another() -> None:
     assert "another lane" in because_of(judge(asked(to="code"), rules_for(LANE, other), NOW))
 
 
+def test_a_tenant_that_lets_nothing_leave_sends_nothing_whatever_its_permits_say() -> None:
+    rules = replace(RULES, closed_orgs=frozenset({"acme"}))
+
+    verdict = judge(asked(org="acme"), rules, NOW)
+
+    assert isinstance(verdict, Deny)
+    assert verdict.policies == ("egress-none",)
+    assert isinstance(judge(asked(org="another"), rules, NOW), Allow)
+
+
 def test_a_forged_signature_is_refused_and_tells_the_ledger_nothing() -> None:
     forged = sign(a_permit(SHA256, expires_at=1_030), Ed25519PrivateKey.generate())
 

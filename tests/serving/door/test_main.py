@@ -268,6 +268,20 @@ def test_a_permit_forged_with_the_router_s_own_key_carries_nothing_restricted_ou
     assert (len(provider.received), provider.connections) == before
 
 
+def test_where_nothing_leaves_no_door_opens(settings: Settings, bundle: Bundle, tmp_path: Path) -> None:
+    sealed = shutil.copytree(bundle.root, tmp_path / "sealed")
+    lanes = sealed / "lanes.yaml"
+    lanes.write_text(lanes.read_text().replace("egress: open", "egress: none"))
+
+    with door_process(settings.model_copy(update={"bundle": sealed}), OPENAI_API_KEY="sk-secret") as process:
+        code = process.wait(60)
+        said = process.stderr.read().decode() if process.stderr else ""
+
+    assert code == 1
+    assert "there is no door to open" in said
+    assert not settings.door_socket.exists()
+
+
 def test_without_the_router_s_key_it_does_not_open(settings: Settings) -> None:
     settings.permit_public_file.unlink()
 
