@@ -16,13 +16,26 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from router.bundle import Bundle
-from router.contract import Accepted, AttemptEnded, Decided, Decision, EvidenceEvent, Finished, RouteRequest, Skipped
+from router.contract import (
+    Accepted,
+    AttemptEnded,
+    Decided,
+    Decision,
+    EvidenceEvent,
+    Finished,
+    Label,
+    RouteRequest,
+    Rung,
+    Skipped,
+)
 from router.decide import decide, refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
 from router.execute import Batch, Climbed, Run, execute
-from router.labels import at_most
+from router.labels import at_most, join
 from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from router.ports import Clock, RedactionMaps
+from router.redact import Scan, scan_with
+from router.scan import scan_text
 from router.state import State
 from serving.api import metrics
 from serving.api.auth import Caller
@@ -56,6 +69,7 @@ class Trace:
     model: str | None = None
     answer: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     decision: Decision | None = None
+    session_label: Label = field(default_factory=Label)
     finished: bool = False
 
 
@@ -117,16 +131,23 @@ class Gateway:
 
     async def plan(self, request: RouteRequest, trace: Trace) -> Decision:
         """Decide and record it; a session's label rises before anything else happens. Raises `StateUnavailable`."""
-        state = await self._state(request)
-        decision, microseconds = await self._decide(request, state)
+        state, scan = await self._known(request)
+        decision, microseconds = await self._decide(request, state, scan)
         trace.decision = decision
         self.store.append(trace.trace_id, Decided(decision=decision, decide_microseconds=microseconds))
         metrics.decide_seconds.observe(microseconds / 1e6)
         metrics.decisions_total.labels(decision.route, decision.risk_tier, decision.lane or "none").inc()
-        session_rises = request.session is not None and not at_most(decision.label, state.session_label)
-        if session_rises and not await self.keeper.raise_session(request.org, str(request.session), decision.label):
-            raise StateUnavailable("the session's label could not be kept; try again")
+        trace.session_label = state.session_label
+        await self._raise_session(request, trace, _carried(decision, decision.ladder[0] if decision.ladder else None))
         return decision
+
+    async def _raise_session(self, request: RouteRequest, trace: Trace, label: Label) -> None:
+        """Have the session's label rise to this one. Raises `StateUnavailable`."""
+        if request.session is None or at_most(label, trace.session_label):
+            return
+        if not await self.keeper.raise_session(request.org, request.session, label):
+            raise StateUnavailable("the session's label could not be kept; try again")
+        trace.session_label = join(trace.session_label, label)
 
     async def answer(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
         """Yield the `Opening`, then batches of events. Ends only after the evidence is durable; raises `RouterError`s."""
@@ -180,6 +201,7 @@ class Gateway:
         async with aclosing(execute(decision, self._run(request, trace))) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):
+                    await self._raise_session(request, trace, _carried(decision, step.rung))
                     trace.lane, trace.model = step.rung.lane, step.rung.model
                     yield Opening(trace.trace_id, decision, trace.lane, trace.model)
                     continue
@@ -190,7 +212,7 @@ class Gateway:
 
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
         async def replan() -> tuple[Decision, int]:
-            return await self._decide(request, await self._state(request))
+            return await self._decide(request, *await self._known(request))
 
         return Run(
             trace_id=trace.trace_id,
@@ -205,6 +227,16 @@ class Gateway:
             maps=self.maps,
         )
 
+    async def _known(self, request: RouteRequest) -> tuple[State, Scan]:
+        """What a decision reads beside request and bundle: the state of now, and a scan that knows the session's placeholders."""
+        state = await self._state(request)
+        if request.session is None or not any(lane.redact for lane in self.bundle.lanes.values()):
+            return state, scan_text
+        try:
+            return state, scan_with(await self.maps.recall(request.org, request.session), scan_text)
+        except StateUnavailable:
+            return state.model_copy(update={"session_unknown": True}), scan_text
+
     async def _state(self, request: RouteRequest) -> State:
         lanes_off = self.keeper.lanes_off
         if request.session is None:
@@ -214,12 +246,12 @@ class Gateway:
             return State(lanes_off=lanes_off, session_unknown=True)
         return State(lanes_off=lanes_off, session_label=label)
 
-    async def _decide(self, request: RouteRequest, state: State) -> tuple[Decision, int]:
+    async def _decide(self, request: RouteRequest, state: State, scan: Scan) -> tuple[Decision, int]:
         began = time.perf_counter_ns()
         if sum(len(message.text) for message in request.messages) > _LONG_TEXT:
-            decision = await asyncio.to_thread(decide, request, self.bundle, state)
+            decision = await asyncio.to_thread(decide, request, self.bundle, state, scan=scan)
         else:
-            decision = decide(request, self.bundle, state)
+            decision = decide(request, self.bundle, state, scan=scan)
         return decision, (time.perf_counter_ns() - began) // 1000
 
     def _note_skipped(self, decision: Decision, trace: Trace) -> None:
@@ -256,6 +288,11 @@ class Gateway:
         )
         metrics.requests_total.labels(ended, str(status)).inc()
         metrics.answer_seconds.observe(seconds)
+
+
+def _carried(decision: Decision, rung: Rung | None) -> Label:
+    """The label of what a rung's answer was made from. The values put back into it are found again by the session's own map."""
+    return decision.label if rung is None or rung.redacts is None else rung.redacts.label
 
 
 def _hash_into(trace: Trace, batch: Batch) -> None:

@@ -1,7 +1,7 @@
 """Where do a conversation's placeholders rest? In `state.sqlite`, encrypted, bound to their tenant and session, and not for long.
 
 The key is a file of its own in the home folder: whoever has the database alone has nothing. A map that can't be opened (another key, an
-altered row) is not taken for an empty one: the lane that redacts stays closed to that session until the row has expired.
+altered row, its time over) is not taken for an empty one: answers of the conversation hold values that only its map could find again.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS redaction_maps_by_expiry ON redaction_maps (expires_a
 
 
 class MapUnreadable(Exception):
-    """A map can't be opened: its key is missing or another, or the row was altered."""
+    """A session had a map, and it can't be opened: it has expired, its key is missing or another, or the row was altered."""
 
 
 class RedactionMaps:
@@ -54,12 +54,16 @@ class RedactionMaps:
         self._connection.close()
 
     def recall(self, org: str, session: str) -> Placeholders:
-        """Return a session's placeholders; none for a session without a map or with one that has expired. Raises `MapUnreadable`."""
+        """Return a session's placeholders; none for a session that never had any. Raises `MapUnreadable`."""
         row = self._connection.execute(
-            "SELECT sealed FROM redaction_maps WHERE org = ? AND session = ? AND expires_at > ?",
-            (org, session, self._now()),
+            "SELECT sealed, expires_at FROM redaction_maps WHERE org = ? AND session = ?", (org, session)
         ).fetchone()
-        return self._opened(row[0], org, session) if row else Placeholders()
+        if row is None:
+            return Placeholders()
+        sealed, expires_at = row
+        if expires_at <= self._now():
+            raise MapUnreadable("the session's redaction map has expired")
+        return self._opened(sealed, org, session)
 
     def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
         """Join placeholders into a session's map, in one transaction; each use makes it last longer.
@@ -75,12 +79,13 @@ class RedactionMaps:
             )
 
     def purge(self) -> int:
-        """Remove what has expired; return how many maps that were."""
-        expired = "FROM redaction_maps WHERE expires_at <= ?"
+        """Remove what has expired; return how many maps that were. That a session had one is remembered: see the module."""
+        expired = "redaction_maps WHERE expires_at <= ? AND sealed != x''"
         now = self._now()
-        if self._connection.execute(f"SELECT 1 {expired} LIMIT 1", (now,)).fetchone() is None:
+        if self._connection.execute(f"SELECT 1 FROM {expired} LIMIT 1", (now,)).fetchone() is None:  # noqa: S608
             return 0
-        with closing(self._connection.execute(f"DELETE {expired}", (now,))) as cursor:
+        emptied = "UPDATE redaction_maps SET sealed = x'' WHERE expires_at <= ? AND sealed != x''"
+        with closing(self._connection.execute(emptied, (now,))) as cursor:
             return cursor.rowcount
 
     def _sealed(self, placeholders: Placeholders, org: str, session: str) -> bytes:

@@ -8,7 +8,7 @@ from router.bundle import Bundle
 from router.bundle.files import Band, TenantSpec, TiersFile
 from router.bundle.variables import variables_of
 from router.contract import Alarm, Concern, Finding, Label, Level, PolicyFired, RiskTier, RouteRequest, Topic
-from router.labels import highest, highest_level
+from router.labels import highest, highest_level, join
 from router.rules import Facts, RuleError
 from router.state import State
 
@@ -25,9 +25,13 @@ _NOT_CLASSIFIED: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found: the label of the whole prompt, the topic, and (`failed`) why it could not be judged, if so."""
+    """What was found: the label of the whole prompt, the topic, and (`failed`) why it could not be judged, if so.
+
+    `declared` is the part of the label that no finding gave it: what is declared, known from before, or could not be read.
+    """
 
     label: Label
+    declared: Label
     findings: tuple[Finding, ...]
     topic: Topic
     text: str
@@ -58,9 +62,10 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
             intent=_NOT_CLASSIFIED, confidence=0, domain=_NOT_CLASSIFIED, mode=request.mode or "chat", out_of_scope=True
         )
     findings += tuple(finding for finding in state.late_findings if finding not in findings)
-    label = _label(request, bundle, state, tenant, findings)
+    declared = _label(request, bundle, state, tenant)
     judgement = Judgement(
-        label=label,
+        label=join(declared, label_found(findings, bundle.tiers)),
+        declared=declared,
         findings=findings,
         topic=topic,
         text=text,
@@ -122,20 +127,10 @@ def estimate_tokens(request: RouteRequest) -> int:
     return tokens + -(-size // 3)
 
 
-def _label(
-    request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpec, findings: Iterable[Finding]
-) -> Label:
-    """Join what is declared, what is known of the session, and what was found; a category brings its level."""
+def _label(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpec) -> Label:
+    """Join what is declared and what is known of the session; a category brings its level. What can't be read is restricted."""
     known = [request.labels, tenant.label, state.session_label, *(message.label for message in request.messages)]
-    raising = (finding.category for finding in findings if finding.score >= bundle.tiers.raise_at)
-    label = raised(
-        Label(
-            level=highest_level(label.level for label in known),
-            categories=(*raising, *(category for label in known for category in label.categories)),
-            jurisdictions=tuple(place for label in known for place in label.jurisdictions),
-        ),
-        bundle.tiers.levels,
-    )
+    label = raised(join(*known), bundle.tiers.levels)
     unread = any(part.type != "text" for message in request.messages for part in message.content)
     if unread or state.session_unknown:
         return label.model_copy(update={"level": "restricted"})

@@ -22,6 +22,7 @@ from router.contract import (
 )
 from router.decide.aids import Wanting, aids_of
 from router.decide.judge import Judgement, Scan, failed, judge, judge_tier, raised
+from router.decide.redactions import Redactions
 from router.decide.rungs import Asked, Ladder, compile_ladder
 from router.errors import BadRequest, UnknownModel
 from router.labels import highest, join
@@ -60,6 +61,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         input_tokens=judged.input_tokens,
         budgets=budgets,
         cost_limited=allowed.cost_limited,
+        redactions=Redactions(request, judged, bundle, scan),
     )
     ladder = _ladder(chosen, pinned, asked, bundle, state)
     first = ladder.rungs[0] if ladder.rungs else None
@@ -135,7 +137,8 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.spec.label != Label():
         label = raised(join(judgement.label, route.spec.label), bundle.tiers.levels)
-        judgement = replace(judgement, label=label)
+        declared = raised(join(judgement.declared, route.spec.label), bundle.tiers.levels)
+        judgement = replace(judgement, label=label, declared=declared)
         # The tier follows the label; the route stays, or a route could lead to itself.
         later, fired, _ = judge_tier(request, bundle, judgement)
         tier = highest((tier, later))

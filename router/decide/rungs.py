@@ -1,14 +1,15 @@
 """Which of the lanes a route would try are open to this request, and where does it start? Every rung is checked before any is used."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from router.boundary import SendQuestion, Verdict
 from router.bundle import Bundle
 from router.bundle.files import LaneSpec, TenantSpec
 from router.bundle.ladder import Step
-from router.contract import Budgets, ClosedRung, Concern, Label, PolicyFired, RiskTier, Rung
+from router.contract import Budgets, ClosedRung, Concern, Label, PolicyFired, Redacts, RiskTier, Rung
+from router.decide.redactions import Redactions
 from router.state import State
 
 TENANT_LANES: Final = "tenant-lanes"
@@ -41,6 +42,7 @@ class Asked:
     input_tokens: int
     budgets: Budgets
     cost_limited: bool
+    redactions: Redactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Gate:
     closed_by: Literal["tenant", "egress", "boundary", "state", "length", "cost"] | None
     because: str
     policies: tuple[PolicyFired, ...] = ()
+    redacts: Redacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,15 @@ def compile_ladder(steps: Sequence[Step], asked: Asked, bundle: Bundle, state: S
         on = first.on if "start" in first.on else ("start", *first.on)
         others = [] if pinned else [step for step in open_steps if step is not first]
         kept = [Step(first.lane, on), *others]
-        rungs = tuple(Rung(lane=step.lane, model=bundle.lanes[step.lane].model_name, on=step.on) for step in kept)
+        rungs = tuple(_rung(gates[step.lane], step) for step in kept)
     closed = [gate for gate in gates.values() if gate.closed_by is not None]
     forbids = [fired for gate in closed if gate.closed_by in _BY_POLICY for fired in gate.policies]
     spoke = [*(gates[first.lane].policies if first is not None else ()), *forbids]
     return Ladder(rungs, tuple(_closed_rung(gate) for gate in closed), tuple(spoke))
+
+
+def _rung(gate: Gate, step: Step) -> Rung:
+    return Rung(lane=step.lane, model=gate.lane.model_name, on=step.on, redacts=gate.redacts)
 
 
 def _first(
@@ -105,16 +112,24 @@ def gate_of(lane: LaneSpec, asked: Asked, bundle: Bundle, state: State) -> Gate:
         return Gate(lane, "boundary", asked.evidence.because, asked.evidence.policies)
     if asked.kept_in and lane.is_hosted:
         return Gate(lane, "egress", "; ".join(policy.because for policy in asked.kept_in), asked.kept_in)
-    verdict = bundle.boundary.may_send(
-        SendQuestion(asked.org, lane.name, asked.label, asked.tier, asked.attack, asked.harm)
-    )
+    verdict, redacts = _may_send(lane, asked, bundle)
     if not verdict.allowed:
         return Gate(lane, "boundary", verdict.because, verdict.policies)
     if lane.name in state.lanes_off:
         return Gate(lane, "state", f"{OFF_NOW}{state.lanes_off[lane.name]}", verdict.policies)
     if closed := _too_long(lane, asked, bundle) or _too_dear(lane, asked):
         return Gate(lane, "length" if closed.startswith(TOO_LONG) else "cost", closed, verdict.policies)
-    return Gate(lane, None, "", verdict.policies)
+    return Gate(lane, None, "", verdict.policies, redacts)
+
+
+def _may_send(lane: LaneSpec, asked: Asked, bundle: Bundle) -> tuple[Verdict, Redacts | None]:
+    """Ask the boundary about the text as it is, and only if that is denied about what the lane's redaction leaves of it."""
+    question = SendQuestion(asked.org, lane.name, asked.label, asked.tier, asked.attack, asked.harm)
+    verdict = bundle.boundary.may_send(question)
+    if verdict.allowed or (redacts := asked.redactions.on(lane)) is None:
+        return verdict, None
+    redacted = replace(question, label=redacts.label, redacted=redacts.categories)
+    return bundle.boundary.may_send(redacted), redacts
 
 
 def _too_long(lane: LaneSpec, asked: Asked, bundle: Bundle) -> str | None:

@@ -111,7 +111,8 @@ def _ruled(plan: Decision) -> Iterator[str]:
 
 def _changed(evidence: Evidence) -> Iterator[str]:
     for earlier, later in zip(evidence.decisions, evidence.decisions[1:], strict=False):
-        gone = [rung.lane for rung in earlier.decision.ladder if rung not in later.decision.ladder]
+        kept = {rung.lane for rung in later.decision.ladder}
+        gone = [rung.lane for rung in earlier.decision.ladder if rung.lane not in kept]
         change = f"from then on {listed(gone)} was closed" if gone else "nothing of it was closed"
         yield f"The plan was checked again on the way ({clause(later.because)}): {change}."
 
@@ -140,7 +141,10 @@ def _did_not_go(evidence: Evidence) -> Iterator[str]:
 
 
 def _around(evidence: Evidence) -> Iterator[str]:
-    """Yield what else went into the answer, what was planned and left out, and whether the answer kept to its contract."""
+    """Yield what was taken out or went in, what was planned and left out, and whether the answer kept to its contract."""
+    for taken in evidence.redactions:
+        what = listed(_counted(kind, number) for kind, number in taken.entities.items())
+        yield f"Before it was sent to {taken.lane}, placeholders took the place of {what}; the values were put back into the answer."
     if evidence.context:
         yield f"The answer could draw on {count(len(evidence.context), 'stored passage')}."
     for call in evidence.tool_calls:

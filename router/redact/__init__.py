@@ -3,6 +3,7 @@
 from router.redact.answer import AnswerRestorer
 from router.redact.placeholders import Placeholders, PlaceholderTaken, TooManyValues
 from router.redact.redact import Hiding, Redaction, findings_left, redact
+from router.redact.values import Scan, scan_with
 
 __all__ = [
     "AnswerRestorer",
@@ -10,7 +11,9 @@ __all__ = [
     "PlaceholderTaken",
     "Placeholders",
     "Redaction",
+    "Scan",
     "TooManyValues",
     "findings_left",
     "redact",
+    "scan_with",
 ]

@@ -24,12 +24,21 @@ class TooManyValues(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value is, as its detector calls it: `PERSON` of `pii`."""
+
+    entity: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
 class Placeholder:
-    """`<PERSON_1>` and the value it stands for. The value is never shown: it stays out of logs and errors."""
+    """`<PERSON_1>`, the value it stands for and its category. The value is never shown: it stays out of logs and errors."""
 
     entity: str
     number: int
     value: str = field(repr=False)
+    category: str
 
     @property
     def name(self) -> str:
@@ -60,22 +69,29 @@ class Placeholders:
         return counts
 
     def joined(self, other: "Placeholders") -> "Placeholders":
-        """Return both. Raises `PlaceholderTaken` when a name stands for two values."""
+        """Return both. Raises `PlaceholderTaken` when a name stands for two values, and `TooManyValues`."""
         known = self.values()
         fresh = tuple(one for one in other.given if one.name not in known)
         if any(known.get(one.name, one.value) != one.value for one in other.given):
             raise PlaceholderTaken("a placeholder stands for another value already")
+        if len(known) + len(fresh) > VALUES_AT_MOST:
+            raise TooManyValues(f"the conversation has more than {VALUES_AT_MOST} values to hide")
         return Placeholders((*self.given, *fresh)) if fresh else self
 
     def to_json(self) -> bytes:
         """Return the map as the keeper encrypts it."""
-        return json.dumps([[one.entity, one.number, one.value] for one in self.given], separators=(",", ":")).encode()
+        return json.dumps(
+            [[one.entity, one.number, one.value, one.category] for one in self.given], separators=(",", ":")
+        ).encode()
 
     @classmethod
     def from_json(cls, source: bytes) -> "Placeholders":
         """Read `to_json`'s bytes. Raises ValueError."""
         return cls(
-            tuple(Placeholder(str(entity), int(number), str(value)) for entity, number, value in json.loads(source))
+            tuple(
+                Placeholder(str(entity), int(number), str(value), str(category))
+                for entity, number, value, category in json.loads(source)
+            )
         )
 
 
@@ -98,26 +114,27 @@ class Allotment:
         """Every placeholder that this request needed."""
         return Placeholders(tuple(self._used.values()))
 
-    def placeholder_for(self, value: str, entity: str) -> str:
+    def placeholder_for(self, value: str, kind: Kind) -> str:
         """Return what is written in the place of a value. Raises `TooManyValues`."""
         if (given := self._used.get(value)) is None:
             if len(self._used) == VALUES_AT_MOST:
                 raise TooManyValues(f"more than {VALUES_AT_MOST} values would have to be hidden")
-            given = self._used[value] = self._remembered(value) or self._fresh(value, entity_word(entity))
+            given = self._used[value] = self._remembered(value) or self._fresh(value, kind)
         return given.text
 
     def _remembered(self, value: str) -> Placeholder | None:
         known = self._known.get(value, ())
         return next((one for one in known if one.number not in self._written_numbers(one.entity)), None)
 
-    def _fresh(self, value: str, entity: str) -> Placeholder:
+    def _fresh(self, value: str, kind: Kind) -> Placeholder:
+        entity = entity_word(kind.entity)
         taken = self._taken.setdefault(entity, set())
         written = self._written_numbers(entity)
         number = len(taken) + 1
         while number in taken or number in written:
             number += 1
         taken.add(number)
-        return Placeholder(entity, number, value)
+        return Placeholder(entity, number, value, kind.category)
 
     def _written_numbers(self, entity: str) -> set[int]:
         if entity not in self._written:

@@ -3,16 +3,15 @@
 Pure. What comes out is only a proposal: `router.decide` labels it anew before anything may rest on it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router.contract import Finding, Message, Part, RouteRequest, TextPart, ToolSpec
 from router.redact.json_text import is_json, leaves, rewritten, texts_within
 from router.redact.placeholders import Allotment, Placeholders
 from router.redact.spans import Span, joined, spans_of
-from router.redact.values import Values
+from router.redact.values import Scan, Values
 
-Scan = Callable[[str, int], tuple[Finding, ...]]
 _Place = tuple[int, int]
 """A text part: the message's index and the part's."""
 
@@ -50,11 +49,12 @@ def redact(request: RouteRequest, hiding: Hiding, known: Placeholders) -> Redact
     `known` are the conversation's placeholders: a value that has one keeps it.
     """
     found = _Found(hiding)
-    left = [one for one in hiding.findings if not (hiding.hides(one) and found.locate(one, request.messages))]
+    elsewhere = [one for one in hiding.findings if not (hiding.hides(one) and found.locate(one, request.messages))]
     found.look_through(request)
+    left = tuple(one for one in elsewhere if not found.sees_beside(one))
     allotment = Allotment(known, all_texts(request))
     redacted = _Rewriter(found, allotment).request(request)
-    return Redaction(redacted, allotment.used, tuple(left))
+    return Redaction(redacted, allotment.used, left)
 
 
 def findings_left(redaction: Redaction, scan: Scan) -> tuple[Finding, ...]:
@@ -93,13 +93,12 @@ class _Found:
     def __init__(self, hiding: Hiding) -> None:
         self._hiding = hiding
         self._spans: dict[_Place, list[Span]] = {}
+        self._seen: set[tuple[str, str]] = set()
         self.values = Values()
 
     def locate(self, finding: Finding, messages: Sequence[Message]) -> bool:
-        """Find a finding's place; False when it points at nothing. Those beside the messages are found again by `look_through`."""
-        if finding.message < 0:
-            return True
-        if finding.message >= len(messages) or finding.end > len(messages[finding.message].text):
+        """Find a finding's place in the messages; False when it points at nothing there."""
+        if not 0 <= finding.message < len(messages) or finding.end > len(messages[finding.message].text):
             return False
         message, offset, located = messages[finding.message], 0, False
         for index, part in enumerate(message.content):
@@ -114,6 +113,10 @@ class _Found:
             offset += len(call.arguments) + 1
             located = located or bool(spans)
         return located
+
+    def sees_beside(self, finding: Finding) -> bool:
+        """Whether a finding beside the messages was made again here: its own offsets are into texts that were put together elsewhere."""
+        return finding.message < 0 and self._hiding.hides(finding) and (finding.entity, finding.detector) in self._seen
 
     def look_through(self, request: RouteRequest) -> None:
         """Scan what the messages' own scan does not read or reads only as written, and collect all values."""
@@ -135,7 +138,9 @@ class _Found:
         return joined(self._spans.get(place, ()), text)
 
     def _findings_in(self, text: str) -> list[Finding]:
-        return [one for one in self._hiding.scan(text, 0) if self._hiding.hides(one)]
+        found = [one for one in self._hiding.scan(text, 0) if self._hiding.hides(one)]
+        self._seen.update((one.entity, one.detector) for one in found)
+        return found
 
     def _look_within(self, text: str) -> None:
         if is_json(text):
@@ -146,7 +151,7 @@ class _Found:
 
     def _take(self, spans: Iterable[Span], text: str) -> None:
         for span in joined(spans, text):
-            self.values.add(text[span.start : span.end], span)
+            self.values.add(text[span.start : span.end], span.kind)
 
     def _take_out_of_json(self, spans: list[Span], text: str) -> None:
         """Take what a finding says within JSON from the strings and numbers that it covers: its quotes and commas are no values."""
@@ -158,7 +163,7 @@ class _Found:
                 if span.start >= leaf.end or span.end <= leaf.start:
                     continue
                 start, end = leaf.within(span.start, span.end)
-                self._take([Span(start, end, span.entity, span.score)], leaf.says)
+                self._take([Span(start, end, span.kind, span.score)], leaf.says)
 
 
 class _Rewriter:
@@ -193,7 +198,7 @@ class _Rewriter:
         done = 0
         for span in self._found.spans(place, part.text):
             pieces.append(self._everywhere(part.text[done : span.start]))
-            pieces.append(self._placeholder_for(part.text[span.start : span.end], span.entity))
+            pieces.append(self._placeholder_for(part.text[span.start : span.end], span.kind))
             done = span.end
         return TextPart(text="".join((*pieces, self._everywhere(part.text[done:]))))
 

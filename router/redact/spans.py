@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from router.contract import Finding
+from router.redact.placeholders import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,7 @@ class Span:
 
     start: int
     end: int
-    entity: str
+    kind: Kind
     score: float
 
     @property
@@ -24,7 +25,12 @@ class Span:
 def spans_of(findings: Iterable[Finding], offset: int, text: str) -> list[Span]:
     """Return the parts of some findings that lie in a text which begins at `offset` of what was scanned."""
     return [
-        Span(max(0, found.start - offset), min(len(text), found.end - offset), found.entity, found.score)
+        Span(
+            max(0, found.start - offset),
+            min(len(text), found.end - offset),
+            Kind(found.entity, found.category),
+            found.score,
+        )
         for found in findings
         if found.start - offset < len(text) and found.end > offset and found.end > found.start
     ]
@@ -40,7 +46,7 @@ def joined(spans: Iterable[Span], text: str) -> list[Span]:
         if found and span.start < found[-1].end:
             last = found.pop()
             stronger = max(last, span, key=lambda one: one.strength)
-            span = Span(last.start, max(last.end, span.end), stronger.entity, stronger.score)  # noqa: PLW2901
+            span = Span(last.start, max(last.end, span.end), stronger.kind, stronger.score)  # noqa: PLW2901
         found.append(span)
     return [trimmed for span in found if (trimmed := _trimmed(span, text)).start < trimmed.end]
 
@@ -52,7 +58,7 @@ def _whole_tokens(span: Span, text: str) -> Span:
         start -= 1
     while 0 < end < len(text) and _joins(text[end - 1], text[end]):
         end += 1
-    return span if (start, end) == (span.start, span.end) else Span(start, end, span.entity, span.score)
+    return span if (start, end) == (span.start, span.end) else Span(start, end, span.kind, span.score)
 
 
 def _joins(left: str, right: str) -> bool:
@@ -62,4 +68,4 @@ def _joins(left: str, right: str) -> bool:
 def _trimmed(span: Span, text: str) -> Span:
     inside = text[span.start : span.end]
     start = span.start + len(inside) - len(inside.lstrip())
-    return Span(start, max(start, span.start + len(inside.rstrip())), span.entity, span.score)
+    return Span(start, max(start, span.start + len(inside.rstrip())), span.kind, span.score)

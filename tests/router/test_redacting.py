@@ -205,7 +205,7 @@ def test_what_the_second_scan_still_finds_closes_the_lane(starter: Bundle) -> No
 
 
 def test_a_session_s_placeholders_are_used_and_kept(starter: Bundle) -> None:
-    maps = MemoryMaps({("acme", "s"): Placeholders((Placeholder("PERSON", 7, "Ada Moore"),))})
+    maps = MemoryMaps({("acme", "s"): Placeholders((Placeholder("PERSON", 7, "Ada Moore", "pii"),))})
 
     bench = Bench(starter, asked(session="s"), lambda _: spoken("Hello <PERSON_7>"), maps=maps).play()
 
@@ -215,7 +215,7 @@ def test_a_session_s_placeholders_are_used_and_kept(starter: Bundle) -> None:
 
 
 def test_an_answer_is_never_restored_from_another_turn_s_values(starter: Bundle) -> None:
-    maps = MemoryMaps({("acme", "s"): Placeholders((Placeholder("PERSON", 7, "Zoe Zimmer"),))})
+    maps = MemoryMaps({("acme", "s"): Placeholders((Placeholder("PERSON", 7, "Zoe Zimmer", "pii"),))})
 
     bench = Bench(starter, asked(session="s"), lambda _: spoken("Hello <PERSON_7>"), maps=maps).play()
 
@@ -236,7 +236,7 @@ def test_whoever_comes_second_chooses_another_placeholder(starter: Bundle) -> No
 
         async def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
             if not self.kept:
-                self.kept[org, session] = Placeholders((Placeholder("PERSON", 1, "Zoe Zimmer"),))
+                self.kept[org, session] = Placeholders((Placeholder("PERSON", 1, "Zoe Zimmer", "pii"),))
             await super().keep(org, session, placeholders)
 
     bench = Bench(starter, asked(session="s"), lambda _: spoken("Hello <PERSON_2>"), maps=Raced()).play()

@@ -62,9 +62,16 @@ class KeeperHandle:
 class System:
     """The API over scripted lanes: everything real but Ray, the engine and the door."""
 
-    def __init__(self, bundle: Bundle, folder: Path, tenants: tuple[TenantSpec, ...] = (), **changes: Any) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        folder: Path,
+        tenants: tuple[TenantSpec, ...] = (),
+        keeper: Any | None = None,
+        **changes: Any,
+    ) -> None:
         self.bundle = bundle
-        self.keeper = KeeperHandle(folder / "state.sqlite")
+        self.keeper = keeper or KeeperHandle(folder / "state.sqlite")
         self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
         self.store = EvidenceStore(folder / "evidence.sqlite")
         hosted = tuple(lane.name for lane in bundle.lanes.values() if lane.is_hosted)

@@ -10,8 +10,8 @@ from router.redact import Placeholders, PlaceholderTaken
 from router.redact.placeholders import Placeholder
 from serving.redaction_maps import KEPT_SECONDS, KEY_BYTES, MapUnreadable, RedactionMaps
 
-ADA = Placeholders((Placeholder("PERSON", 1, "Ada Moore"),))
-BO = Placeholders((Placeholder("PERSON", 2, "Bo"),))
+ADA = Placeholders((Placeholder("PERSON", 1, "Ada Moore", "pii"),))
+BO = Placeholders((Placeholder("PERSON", 2, "Bo", "pii"),))
 
 
 @pytest.fixture
@@ -96,9 +96,24 @@ def test_a_map_expires_after_its_last_use_and_is_purged(home: Path) -> None:
     assert maps.purge() == 0
 
     now += 1
-    assert maps.recall("acme", "s") == Placeholders()
+    with pytest.raises(MapUnreadable, match="expired"):
+        maps.recall("acme", "s")
     assert maps.purge() == 1
     assert maps.purge() == 0
+    with sqlite3.connect(home / "state.sqlite") as other:
+        assert other.execute("SELECT sealed FROM redaction_maps").fetchall() == [(b"",)]
+
+
+def test_a_session_whose_map_has_expired_is_not_one_that_never_had_any(home: Path) -> None:
+    now = 1000.0
+    maps = opened(home, lambda: now)
+    maps.keep("acme", "s", ADA)
+    now += KEPT_SECONDS
+    maps.purge()
+    maps.close()
+
+    with pytest.raises(MapUnreadable):
+        opened(home, lambda: now).keep("acme", "s", BO)
 
 
 def test_whoever_comes_second_does_not_get_the_same_placeholder(home: Path) -> None:
@@ -106,7 +121,7 @@ def test_whoever_comes_second_does_not_get_the_same_placeholder(home: Path) -> N
     maps.keep("acme", "s", ADA)
 
     with pytest.raises(PlaceholderTaken):
-        maps.keep("acme", "s", Placeholders((Placeholder("PERSON", 1, "Bo"),)))
+        maps.keep("acme", "s", Placeholders((Placeholder("PERSON", 1, "Bo", "pii"),)))
 
     assert maps.recall("acme", "s") == ADA
 

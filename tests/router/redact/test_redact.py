@@ -18,9 +18,9 @@ from router.contract import (
     ToolCall,
     ToolSpec,
 )
-from router.redact import Hiding, Placeholders, PlaceholderTaken, Redaction, findings_left, redact
+from router.redact import Hiding, Placeholders, PlaceholderTaken, Redaction, findings_left, redact, scan_with
 from router.redact.forms import numbers_written
-from router.redact.placeholders import VALUES_AT_MOST, Allotment, Placeholder, TooManyValues
+from router.redact.placeholders import VALUES_AT_MOST, Allotment, Kind, Placeholder, TooManyValues
 from router.redact.restore import Restorer
 from router.scan import scan_text
 
@@ -188,7 +188,7 @@ def test_a_number_in_arguments_becomes_a_placeholder_and_its_layout_stays() -> N
 
 
 def test_a_conversation_s_placeholders_are_used_again_and_fresh_ones_join_them() -> None:
-    known = Placeholders((Placeholder("PERSON", 1, "Zoe"), Placeholder("PERSON", 4, "Ada Moore")))
+    known = Placeholders((Placeholder("PERSON", 1, "Zoe", "pii"), Placeholder("PERSON", 4, "Ada Moore", "pii")))
 
     redaction = redacted(asked(says("Ada Moore met Bo")), known)
 
@@ -198,7 +198,7 @@ def test_a_conversation_s_placeholders_are_used_again_and_fresh_ones_join_them()
 
 
 def test_a_known_placeholder_that_the_text_writes_is_given_up() -> None:
-    known = Placeholders((Placeholder("PERSON", 3, "Ada Moore"),))
+    known = Placeholders((Placeholder("PERSON", 3, "Ada Moore", "pii"),))
 
     redaction = redacted(asked(says("Ada Moore is not <person 3>")), known)
 
@@ -207,14 +207,14 @@ def test_a_known_placeholder_that_the_text_writes_is_given_up() -> None:
 
 
 def test_two_values_never_share_a_placeholder() -> None:
-    mine, theirs = (Placeholders((Placeholder("PERSON", 1, name),)) for name in ("Ada", "Bo"))
+    mine, theirs = (Placeholders((Placeholder("PERSON", 1, name, "pii"),)) for name in ("Ada", "Bo"))
 
     with pytest.raises(PlaceholderTaken):
         mine.joined(theirs)
 
 
 def test_a_map_survives_its_json_and_shows_no_value() -> None:
-    placeholders = Placeholders((Placeholder("PERSON", 1, 'Ada "M" 张'),))
+    placeholders = Placeholders((Placeholder("PERSON", 1, 'Ada "M" 张', "pii"),))
 
     assert Placeholders.from_json(placeholders.to_json()) == placeholders
     assert "Ada" not in repr(placeholders)
@@ -225,10 +225,10 @@ def test_a_data_set_is_too_much_to_hide() -> None:
     allotment = Allotment(Placeholders(), ())
 
     for number in range(VALUES_AT_MOST):
-        allotment.placeholder_for(str(number), "NUMBER")
+        allotment.placeholder_for(str(number), Kind("NUMBER", "pii"))
 
     with pytest.raises(TooManyValues):
-        allotment.placeholder_for("one more", "NUMBER")
+        allotment.placeholder_for("one more", Kind("NUMBER", "pii"))
 
 
 def test_the_second_scan_sees_what_the_first_did_not_take_out() -> None:
@@ -245,3 +245,28 @@ def test_a_value_that_shows_only_once_its_neighbour_is_gone_is_left_to_the_secon
 
     assert redaction.request.messages[0].text == "<PERSON_1>张伟"
     assert "PERSON" in {one.entity for one in findings_left(redaction, found_in)}
+
+
+def test_what_was_taken_out_of_an_earlier_turn_is_found_without_its_cue() -> None:
+    known = Placeholders((Placeholder("PERSON", 1, "Ada Moore", "pii"), Placeholder("CITY", 1, "Köln", "pii")))
+    text = "Liebe Frau Moore, in köln und in Köln: ADA MOORE!"
+
+    found = scan_with(known, scan_text)(text, 3)
+
+    assert {(text[one.start : one.end], one.entity, one.message) for one in found if one.detector == "session"} == {
+        ("Moore", "PERSON", 3),
+        ("Köln", "CITY", 3),
+        ("ADA MOORE", "PERSON", 3),
+    }
+    assert scan_with(Placeholders(), scan_text) is scan_text
+
+
+def test_a_finding_beside_the_messages_is_left_unless_the_scan_makes_it_again() -> None:
+    tool = ToolSpec(name="mail", description="mails Ada Moore", parameters_json="{}")
+    again = Finding(entity="PERSON", category="pii", message=-1, start=11, end=20, score=0.9, detector="t")
+    deep = again.model_copy(update={"detector": "deep"})
+
+    redaction = redacted(asked(says("Hello"), client_tools=(tool,)), late=(again, deep))
+
+    assert redaction.request.client_tools[0].description == "mails <PERSON_1>"
+    assert redaction.left == (deep,)

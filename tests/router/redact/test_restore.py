@@ -13,9 +13,9 @@ from router.redact.restore import Restorer
 
 KNOWN = Placeholders(
     (
-        Placeholder("PERSON", 1, "Ada Moore"),
-        Placeholder("PERSON", 12, 'Bo "Neil"\nSon'),
-        Placeholder("CREDIT_CARD", 1, "4111 1111 1111 1111"),
+        Placeholder("PERSON", 1, "Ada Moore", "pii"),
+        Placeholder("PERSON", 12, 'Bo "Neil"\nSon', "pii"),
+        Placeholder("CREDIT_CARD", 1, "4111 1111 1111 1111", "payment"),
     )
 )
 FRAGMENTS = (
