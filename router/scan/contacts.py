@@ -1,154 +1,162 @@
-"""Which addresses of people and machines stand here: email, phone, IP, MAC, street?"""
+"""Which addresses of people and machines stand here: email, phone, IP, MAC, a personal page?"""
 
 import ipaddress
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from router.scan.text import Hit, View, pattern
+from router.scan.text import Detector, Hit, View, pattern
 
 _EMAIL = pattern(
-    rb"[A-Za-z0-9._%+'\-]{1,64}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,5}\.[A-Za-z][A-Za-z0-9\-]{1,62}"
+    rb"[A-Za-z\x80-\xff0-9._%+'\-]{1,64}@[A-Za-z\x80-\xff0-9\-]{1,63}(?:\.[A-Za-z\x80-\xff0-9\-]{1,63}){0,5}\.[A-Za-z\x80-\xff][A-Za-z\x80-\xff0-9\-]{1,62}"
 )
 
 
 def find_emails(view: View) -> Iterator[Hit]:
     """Yield email addresses."""
-    if b"@" not in view.data:
-        return
-    for found in _EMAIL.finditer(view.data):
+    for found in view.each(_EMAIL):
         yield Hit(found.start(), found.end(), "EMAIL_ADDRESS", "pii", 0.95, "shape")
 
 
-_PHONE = pattern(rb"(?:\+ ?|\b00|\()?[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6,15}\b")
-_PHONE_CUE = re.compile(
-    rb"phone|call|mobile|cell|\btel\b|\bcep\b|telefon|numero:|contact|whatsapp|fax|text me|reach"
-    rb"|dial|\bsms\b|number at|my (?:[a-z]+ )?number|pager"
+_PHONE = pattern(rb"(?:\+ ?|\b00|\(\+?)?[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6,15}(?: ?(?:x|ext\.?) ?[0-9]{1,5})?\b")
+_WORDS = pattern(
+    rb"(phone|\bcall\b|mobile|mobil\b|handy|\bcell|\btel\b|t.l.phone|telefon|tel.fono|portable|\bcep\b|contact"
+    rb"|whatsapp|\bfax\b|\btext\b|messages? to|answering|reach|ring me|dial|\bsms\b|number at|my (?:[a-z]+ )?number"
+    rb"|pager|\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba)"
+    rb"|(card|account|passport|ssn|social|licen|order|invoice|ticket|iban|routing|policy|member|case"
+    rb"|pesel|aadhaar|\bnhs\b|wallet|\btin\b|\bid\b)"
 )
-_OTHER_NUMBER = re.compile(
-    rb"card|account|passport|ssn|social|licen|order|invoice|ticket|iban|routing|policy|member|case"
-    rb"|pesel|aadhaar|\bnhs\b|wallet"
-)
+"""Words that say a number is a phone's, and words that say it is something else; the nearest decides."""
+_AFTER = pattern(rb"^[ \-:,(\\]{0,3}(?:office|fax|mobile|cell|home|work|phone)")
 _GROUPED = re.compile(
-    rb"\(\d{2,4}\) ?\d{3,4}[ .\-]?\d{3,4}|\d{3}[.\-]\d{3}[.\-]\d{4}|\d{3} \d{3} \d{4}|0[ \-]?\d{2,4}[ \-]\d{3,4}(?:[ \-]?\d{2,4}){1,2}"
+    rb"\([0-9]{2,4}\) ?[0-9]{3,4}[ .\-]?[0-9]{3,4}|0[ \-]?[0-9]{2,4}[ \-][0-9]{3,4}(?:[ \-]?[0-9]{2,4}){1,2}"
+    rb"|0[1-9](?:[ .\-][0-9]{2}){4}|[0-9]{3} [0-9]{3} [0-9]{2} [0-9]{2}|00[1-9][0-9]{0,2}[ .\-][0-9 .\-]{7,16}"
 )
-_REGIONS: Final = (
-    "US",
-    "GB",
-    "DE",
-    "FR",
-    "IN",
-    "CN",
-    "JP",
-    "ES",
-    "IT",
-    "BR",
-    "AU",
-    "NL",
-    "SE",
-    "PL",
-    "CH",
-    "TR",
-    "PH",
-    "ZA",
-    "KR",
-    "MX",
-    "IL",
+_TRUNK = re.compile(rb"0[1-9][0-9]{9}|5[0345][0-9]{8}")
+"""National numbers in one run, when they are all a line holds: eleven digits with the trunk prefix, Turkish mobiles without it."""
+_NANP = re.compile(
+    rb"\(?[2-9][0-9]{2}(?:\) ?|[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?: ?(?:x|ext\.?) ?[0-9]{1,5})?"
+    rb"|1[ .\-][2-9][0-9]{2}[ .\-][2-9][0-9]{2}[ .\-][0-9]{4}"
 )
-_MOST_PARSED: Final = 64
-"""Parsing costs about 50 microseconds. A text with more phone-like numbers than this is a list: the rest is taken at its shape."""
+"""The North American plan: neither area nor exchange begins with 0 or 1."""
+_COUNTRY = re.compile(
+    rb"\(?\+ ?(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|2[1-689][0-9]|3[578][0-9]|42[0-9]|5[09][0-9]|6[789][0-9]"
+    rb"|8[058][0-9]|9[679][0-9])"
+)
+_REGIONS: Final = ("GB", "FR", "TR", "PH", "NL", "ES", "AU", "ZA", "PL", "IN", "JP", "CH", "BR", "MX")
+"""Whose national numbers are tried. Plans that give out nearly every number (Germany's, Italy's, China's) would say nothing."""
+_PARSING: Final = 100
+"""Steps that parsing costs: about 50 microseconds a region."""
+_MOST_PARSED: Final = 16
+"""A text with more national numbers than this is a list: the rest is taken at its shape."""
 
 
 def find_phones(view: View) -> Iterator[Hit]:
-    """Yield phone numbers. International ones by themselves, national ones when written as one or announced by a word."""
+    """Yield phone numbers: international ones by themselves, national ones when written as one or announced by a word."""
     parsed = 0
-    for found in _PHONE.finditer(view.data):
+    for found in view.each(_PHONE):
         candidate = found.group()
         start, end = found.span()
-        before = view.before(start)
-        other = _OTHER_NUMBER.search(before)
-        cued = _PHONE_CUE.search(before) is not None and not other
-        international = candidate[:1] == b"+"
-        grouped = _GROUPED.fullmatch(candidate) is not None
-        alone = candidate[:1] == b"0" and len(candidate) == len(
-            view.data
-        )  # A trunk prefix, and nothing but the number.
-        if not (cued or international or (grouped and not other) or alone) or not view.stands_alone(start, end):
+        digits = sum(48 <= byte <= 57 for byte in candidate)
+        if digits > 20 or not view.stands_alone(start, end):
             continue
-        if not 7 <= sum(map(candidate.count, _DIGITS)) <= 15:
-            continue
-        parsed += 1
-        if parsed > _MOST_PARSED or _dialable(candidate.decode(), international=international):
-            yield Hit(start, end, "PHONE_NUMBER", "pii", 0.85 if cued or international else 0.65, "phonenumbers")
+        kind = _announced(view, start, end)
+        if kind == "phone":
+            yield Hit(start, end, "PHONE_NUMBER", "pii", 0.85, "cue")
+        elif candidate[:1] in b"(+" and _COUNTRY.match(candidate):
+            yield Hit(start, end, "PHONE_NUMBER", "pii", 0.8, "country_code")
+        elif kind is None and _NANP.fullmatch(candidate):
+            yield Hit(start, end, "PHONE_NUMBER", "pii", 0.65, "numbering_plan")
+        elif kind is None and (
+            _GROUPED.fullmatch(candidate) or (_TRUNK.fullmatch(candidate) and view.fills_its_line(start, end))
+        ):
+            parsed += 1
+            if parsed <= _MOST_PARSED:
+                view.budget.spend(_PARSING)
+            if parsed > _MOST_PARSED or _dialable(candidate.decode()):
+                yield Hit(start, end, "PHONE_NUMBER", "pii", 0.65, "phonenumbers")
 
 
-_DIGITS: Final = tuple(b"%d" % digit for digit in range(10))
+def _announced(view: View, start: int, end: int) -> str | None:
+    """Return what the words around a number call it: "phone", "other", or nothing."""
+    kind = None
+    for word in _WORDS.finditer(view.before(start)):
+        kind = "phone" if word.group(1) else "other"
+    return "phone" if kind is None and _AFTER.search(view.after(end)) else kind
 
 
-def _dialable(candidate: str, *, international: bool) -> bool:
-    """Whether the number could be dialled: possible with its own country code, or valid in a region we know."""
+def _dialable(candidate: str) -> bool:
+    """Whether the number is one that a region's plan gives out."""
     import phonenumbers  # Its metadata loads by region: only a text with a candidate pays.
 
-    for region in (None,) if international else _REGIONS:
+    for region in _REGIONS:
         try:
-            number = phonenumbers.parse(candidate, region)
+            if phonenumbers.is_valid_number(phonenumbers.parse(candidate, region)):
+                return True
         except phonenumbers.NumberParseException:
             continue
-        # 555 numbers and the like are possible without being assigned; people write them all the same.
-        if phonenumbers.is_valid_number(number) or (region in {None, "US"} and phonenumbers.is_possible_number(number)):
-            return True
     return False
 
 
-_IP = pattern(rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,34}")
+_IPV4 = pattern(rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2}\b)?")
+_IPV6 = pattern(rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,36}")
 _MAC = pattern(
     rb"\b(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})\b"
 )
+_VERSION = pattern(rb"(?:version|release|\bv|firmware|build)[ .:]?$")
+_NOBODYS: Final = frozenset({"0.0.0.0", "255.255.255.255", "::", "::1"})  # noqa: S104  (addresses to recognise, not to bind)
 
 
 def find_machines(view: View) -> Iterator[Hit]:
-    """Yield IP and MAC addresses. A loopback or documentation address is nobody's: listed, raises nothing."""
-    for found in _IP.finditer(view.data):
-        candidate = found.group().decode().rstrip(".")
-        end = found.start() + len(candidate)
-        if len(candidate) < 3 or not view.stands_alone(found.start(), end):
-            continue
-        try:
-            address = ipaddress.ip_address(candidate)
-        except ValueError:
-            continue
-        nobodys = address.is_loopback or address.is_unspecified or (address.is_private and not _internal(address))
-        version = _VERSION.search(view.before(found.start())) is not None
-        short = candidate.startswith("::") and candidate.count(":") == 2 and "." not in candidate  # More likely C++.
-        yield Hit(found.start(), end, "IP_ADDRESS", "pii", 0.3 if nobodys or version or short else 0.6, "ipaddress")
-    for found in _MAC.finditer(view.data):
+    """Yield IP and MAC addresses. What every machine calls itself (loopback, any, broadcast) is listed and raises nothing."""
+    for source in (_IPV4, _IPV6):
+        for found in view.each(source):
+            candidate = found.group().rstrip(b".:") if not found.group().endswith(b"::") else found.group()
+            start, end = found.start(), found.start() + len(candidate)
+            address = _address(candidate.partition(b"/")[0].decode())
+            if address is None or not view.stands_alone(start, end):
+                continue
+            nobodys = address.is_loopback or str(address) in _NOBODYS
+            version = _VERSION.search(view.before_on_line(start)) is not None
+            short = (
+                candidate.startswith(b"::") and candidate.count(b":") == 2 and b"." not in candidate
+            )  # More likely code.
+            yield Hit(start, end, "IP_ADDRESS", "pii", 0.3 if nobodys or version or short else 0.6, "ipaddress")
+    for found in view.each(_MAC):
         if len(set(found.group().lower())) > 2:
             yield Hit(found.start(), found.end(), "MAC_ADDRESS", "pii", 0.55, "shape")
 
 
-_VERSION = re.compile(rb"(?:version|release|\bv)[ .:]?$")
-_INTERNAL: Final = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+def _address(candidate: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(candidate)
+    except ValueError:
+        return None
 
 
-def _internal(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """An address of somebody's own network: it tells about that network."""
-    return any(address.version == network.version and address in network for network in _INTERNAL)
-
-
-_STREET = pattern(
-    rb"\b[0-9]{1,5}[A-Za-z]? (?:[NSEW]\.? )?(?:[A-Z][A-Za-z'\x80-\xff\-]{1,20} ){1,3}"
-    rb"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Terrace"
-    rb"|Way|Place|Pl|Parkway|Pkwy|Close|Crescent)\b"
+_URL = pattern(
+    rb"(?i)\bhttps?://[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){1,6}(?:/[^\s\"'<>]{0,300})?"
+    rb"|\bwww\.[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){1,4}(?:/[^\s\"'<>]{0,300})?"
 )
-_MY_ADDRESS = pattern(
-    rb"(?i)\b(?:my|his|her|their|home|mailing|billing|shipping|street|new) address(?: is|:| to) {0,2}([0-9A-Za-z][^\n.;?!]{5,80})"
+_PERSONAL = re.compile(
+    rb"(?i)linkedin\.com/in/|facebook\.com/(?:profile|people)|[?&](?:e-?mail|user(?:name|_?id)?|phone|token|session"
+    rb"|sig|signature|key|auth)="
 )
 
 
-def find_streets(view: View) -> Iterator[Hit]:
-    """Yield street addresses: a house number, a name and a street's word, or what follows "my address is"."""
-    for found in _STREET.finditer(view.data):
-        yield Hit(found.start(), found.end(), "LOCATION", "pii", 0.6, "shape")
-    for found in _MY_ADDRESS.finditer(view.data):
-        if any(map(found.group(1).count, _DIGITS)):
-            yield Hit(found.start(1), found.end(1), "LOCATION", "pii", 0.75, "cue")
+def find_pages(view: View) -> Iterator[Hit]:
+    """Yield addresses of web pages. Most are nobody's: listed. One that names a person's profile or carries a key raises."""
+    for found in view.each(_URL):
+        yield Hit(found.start(), found.end(), "URL", "pii", 0.6 if _PERSONAL.search(found.group()) else 0.3, "shape")
+
+
+DETECTORS: Final = (
+    Detector(find_emails, rb"@[A-Za-z0-9\x80-\xff]"),
+    Detector(find_phones, rb"[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6}"),
+    Detector(
+        find_machines,
+        rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
+        rb"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.",
+    ),
+    Detector(find_pages, rb"(?i)://|www\."),
+)

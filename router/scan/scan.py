@@ -1,61 +1,141 @@
-"""What does one text hold? Normalise, ask every detector, map what they saw back onto the text as it was sent.
+"""What does one text hold? Normalise, ask every detector whose trigger is there, map what they saw back onto the text as it was sent.
 
-Each detector is a bounded RE2 pattern over the whole text (a few microseconds for a prompt) and a check on the few candidates it finds.
-Nothing here is caught: the caller treats an error as the most restrictive answer.
+One automaton over the text says which detectors have anything to look for. Each of these is a bounded RE2 pattern and a check on the few
+candidates it finds. The work is counted: a text that asks for too much is answered with `UNSCANNED`, for every category there is. Nothing
+is caught here but that: the caller treats an error as the most restrictive answer.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from router.contract import Finding
-from router.normalise import Normalised, normalise
-from router.scan.contacts import find_emails, find_machines, find_phones, find_streets
-from router.scan.credentials import find_assignments, find_random, find_tokens
-from router.scan.documents import find_documents, find_ibans, find_wallets
-from router.scan.narratives import find_narratives
-from router.scan.numbers import find_numbers
-from router.scan.people import find_announced, find_births, find_people
-from router.scan.text import Hit, View
+from router.normalise import Normalised, Patch, normalise, patched
+from router.scan import contacts, credentials, cued, documents, narratives, numbers, people, places
+from router.scan.readings import DEPTH, REWRITES
+from router.scan.text import Budget, Detector, Hit, Overrun, Triggers, View
+
+CATEGORIES: Final = ("pii", "health", "payment", "finance", "employment", "legal", "credentials", "unknown")
+"""What an unscanned text may hold: anything. `unknown` alone would let a longer text lose a category that a shorter one had."""
+
+MOST_BYTES: Final = 4 << 20
+STEPS: Final = 40_000
+"""What one text may cost, in candidates looked at (`Budget`): the worst takes half a second, a usual one some hundred steps."""
 
 _MOST_ALIKE: Final = 500
-_DETECTORS: Final[tuple[Callable[[View], Iterable[Hit]], ...]] = (
-    find_numbers,
-    find_documents,
-    find_ibans,
-    find_wallets,
-    find_emails,
-    find_phones,
-    find_machines,
-    find_streets,
-    find_tokens,
-    find_assignments,
-    find_random,
-    find_people,
-    find_births,
-    find_announced,
-    find_narratives,
+_DETECTORS: Final[tuple[Detector, ...]] = (
+    *numbers.DETECTORS,
+    *documents.DETECTORS,
+    *contacts.DETECTORS,
+    *places.DETECTORS,
+    *credentials.DETECTORS,
+    *people.DETECTORS,
+    *cued.DETECTORS,
+    *narratives.DETECTORS,
 )
 
 
 def scan_text(text: str, message: int = 0) -> tuple[Finding, ...]:
     """Return everything the detectors see in one message's text, ordered by where it stands.
 
-    Equal texts give equal findings. `message` is carried into each finding; offsets are characters of `text` as given.
+    Equal texts give equal findings. `message` is carried into each finding; offsets are characters of `text` as given. A text that is too
+    long, or that asks for too much work, has findings `UNSCANNED` beside whatever was seen until then.
     """
-    normal = normalise(text)
-    view = View(normal.text.encode("utf-8", "surrogatepass"))
-    hits = _strongest(hit for detector in _DETECTORS for hit in detector(view))
-    return tuple(_findings(hits, view, normal, message))
+    found: dict[tuple[int, int, str], Hit] = {}
+    overrun = False
+    try:
+        for start, end, hit in _read(text):
+            key = (start, end, hit.entity)
+            if key not in found or hit.score > found[key].score:
+                found[key] = hit
+    except Overrun:
+        overrun = True
+    findings = [
+        Finding(
+            entity=entity,
+            category=hit.category,
+            message=message,
+            start=start,
+            end=end,
+            score=hit.score,
+            detector=hit.detector,
+        )
+        for (start, end, entity), hit in sorted(found.items(), key=lambda item: item[0])
+    ]
+    if overrun:
+        findings += [
+            Finding(
+                entity="UNSCANNED",
+                category=category,
+                message=message,
+                start=0,
+                end=len(text),
+                score=1,
+                detector="budget",
+            )
+            for category in CATEGORIES
+        ]
+    return tuple(findings)
 
 
 def warm() -> None:
     """Compile lazily built patterns and load validators, so that the first request does not pay for it."""
     scan_text(
         "Patient Ada Moore, born 1 May 1980, call +44 20 7946 0958 or 4111 1111 1111 1111; GB82WEST12345698765432,"
-        " 46-123-45 a@b.example, "
-        "10.1.2.3, 11111111116, AB123456C, password=Xk29_fj2!"
+        " 46-123-45 a@b.example, 10.1.2.3, 11111111116, AB123456C, password=Xk29_fj2! I was diagnosed with lupus %41%42\n"
+        "02071838750\n01333550323\n130692544"
     )
+
+
+def _read(text: str) -> Iterator[tuple[int, int, Hit]]:
+    """Yield each hit with its span in the text as given, reading after reading; raises `Overrun` after what was seen until then."""
+    if len(text) > MOST_BYTES:
+        raise Overrun
+    budget = Budget(STEPS)
+    waiting = [(normalise(text), 0)]
+    while waiting:
+        reading, depth = waiting.pop()
+        view = View(reading.text.encode("utf-8", "surrogatepass"), budget)
+        triggered = _triggers().seen(view.data)
+        hits, overrun = _ask(view, triggered)
+        yield from _located(_strongest(hits), view, reading)
+        if overrun:
+            raise Overrun
+        for index, (rewrite, _) in enumerate(REWRITES, len(_DETECTORS)):
+            if index in triggered:
+                other = patched(reading, _in_characters(view, rewrite(view)))
+                if other is not None and depth == DEPTH:
+                    raise Overrun
+                if other is not None:
+                    waiting.append((other, depth + 1))
+
+
+def _ask(view: View, triggered: frozenset[int]) -> tuple[list[Hit], bool]:
+    """Return what the triggered detectors see, and whether they ran out of steps."""
+    hits: list[Hit] = []
+    try:
+        for index in sorted(triggered):
+            if index < len(_DETECTORS):
+                for hit in _DETECTORS[index].find(view):
+                    hits.append(hit)  # noqa: PERF402  (what was seen before an overrun must stay)
+    except Overrun:
+        return hits, True
+    return hits, False
+
+
+def _in_characters(view: View, patches: Iterable[Patch]) -> list[Patch]:
+    """Map patches' byte offsets to characters."""
+    kept = list(patches)
+    characters = view.characters(offset for patch in kept for offset in (patch.start, patch.end))
+    return [Patch(characters[patch.start], characters[patch.end], patch.text) for patch in kept]
+
+
+@cache
+def _triggers() -> Triggers:
+    """Return the automaton of all triggers: the detectors', then the rewritings'."""
+    return Triggers([*(detector.trigger for detector in _DETECTORS), *(trigger for _, trigger in REWRITES)])
 
 
 def _strongest(hits: Iterable[Hit]) -> list[Hit]:
@@ -70,35 +150,31 @@ def _strongest(hits: Iterable[Hit]) -> list[Hit]:
         key = (hit.start, hit.end, hit.entity)
         if seen[hit.entity, hit.score] <= _MOST_ALIKE and (key not in best or hit.score > best[key].score):
             best[key] = hit
-    return [best[key] for key in sorted(best)]
+    return _beside([best[key] for key in sorted(best)])
 
 
-def _findings(hits: list[Hit], view: View, normal: Normalised, message: int) -> Iterator[Finding]:
-    """Map byte offsets to characters of the original. Hits come in order, so that each byte is decoded once."""
-    characters = _character_offsets(view, hits)
+def _beside(hits: list[Hit]) -> list[Hit]:
+    """Raise the names in running text that have something private beside them."""
+    private = [(hit.start, hit.end) for hit in hits if hit.score >= _PRIVATE]
+    raised: list[Hit] = []
+    at = 0
     for hit in hits:
-        start, end = normal.original_span(characters[hit.start], characters[hit.end])
-        yield Finding(
-            entity=hit.entity,
-            category=hit.category,
-            message=message,
-            start=start,
-            end=end,
-            score=hit.score,
-            detector=hit.detector,
-        )
+        if hit.entity == "PERSON" and hit.score == people.NAMED:
+            while at < len(private) and private[at][1] < hit.start - _NEAR:
+                at += 1
+            if at < len(private) and private[at][0] <= hit.end + _NEAR:
+                hit = replace(hit, score=0.6)  # noqa: PLW2901
+        raised.append(hit)
+    return raised
 
 
-def _character_offsets(view: View, hits: list[Hit]) -> dict[int, int]:
-    """Return the character offset of each byte offset that a hit names."""
-    offsets = sorted({offset for hit in hits for offset in (hit.start, hit.end)})
-    if view.data.isascii():
-        return {offset: offset for offset in offsets}
-    found: dict[int, int] = {}
-    done = characters = 0
-    for offset in offsets:
-        # Continuation bytes (0b10xxxxxx) start no character.
-        characters += sum((byte & 0xC0) != 0x80 for byte in view.data[done:offset])
-        done = offset
-        found[offset] = characters
-    return found
+_PRIVATE: Final = 0.5
+_NEAR: Final = 200
+
+
+def _located(hits: list[Hit], view: View, reading: Normalised) -> Iterator[tuple[int, int, Hit]]:
+    """Map byte offsets to characters of the original. Hits come in order, so that each byte is decoded once."""
+    characters = view.characters(offset for hit in hits for offset in (hit.start, hit.end))
+    for hit in hits:
+        start, end = reading.original_span(characters[hit.start], characters[hit.end])
+        yield start, end, hit

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -70,39 +69,3 @@ def test_exam_questions_are_seldom_blocked() -> None:
     blocked = [text for text in prompts if raises(text)]
 
     assert len(blocked) / len(prompts) <= 0.03
-
-
-HOSTILE = {
-    "digits": "1",
-    "single digits": "1 ",
-    "groups of four": "4111 ",
-    "cards": "4111 1111 1111 1111, ",
-    "letters": "a",
-    "at signs": "a@",
-    "colons": "a:",
-    "told facts": "I was diagnosed with lupus. ",
-    "subjects": "my mother and ",
-    "phones": "call +44 20 7946 0958 ",
-    "passwords": "password=",
-    "names": "my name is Ada ",
-    "accents": "é",
-    "invisible": "4\u200b",
-}
-
-
-def seconds_of(text: str) -> float:
-    started = time.process_time()
-    scan_text(text)
-    return time.process_time() - started
-
-
-@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
-def test_twice_the_text_takes_about_twice_the_time(piece: str) -> None:
-    size = 60_000
-    once = (piece * size)[:size]
-    seconds_of(once)
-
-    short, long = seconds_of(once), seconds_of((piece * size)[: 4 * size])
-
-    assert long < 10 * short + 0.2
-    assert long < 12
