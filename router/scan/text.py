@@ -12,6 +12,9 @@ _OPTIONS = re2.Options()
 _OPTIONS.encoding = re2.Options.Encoding.LATIN1
 # With the default 8 MiB the larger alternations fall back from the automaton to simulation.
 _OPTIONS.max_mem = 64 << 20
+_LONGEST = re2.Options()
+_LONGEST.longest_match = True
+_LONGEST.max_mem = 64 << 20
 
 UPPER: Final = r"(?:[A-Z]|\xc3[\x80-\x9e]|[\xc4\xc5\xc8][\x80-\xbf]|\xce[\x86-\xab]|\xd0[\x80-\xaf])"
 LETTER: Final = r"[A-Za-z\x80-\xff]"
@@ -142,8 +145,13 @@ def octets(source: bytes | str) -> bytes:
 _QUANTIFIED = re.compile(r"([^\x00-\x7f])(?=[?*+{])")
 
 
-def pattern(source: bytes | str) -> Any:
-    """Compile an RE2 pattern over UTF-8's bytes. Each of ours is bounded in words, so that a whole scan stays linear."""
+def pattern(source: bytes | str, *, longest: bool = False) -> Any:
+    """Compile an RE2 pattern over UTF-8's bytes. Each of ours is bounded in words, so that a whole scan stays linear.
+
+    `longest` is for alternations of literal values: it prefers the longest match to the first, and reads characters, not bytes.
+    """
+    if longest:
+        return re2.compile(source.encode() if isinstance(source, str) else source, _LONGEST)
     return re2.compile(octets(source), _OPTIONS)
 
 
