@@ -93,7 +93,7 @@ def _identifiers(view: View, groups: tuple[int, ...], spans: list[tuple[int, int
         elif otherwise and not scheme.sure:
             score = min(score, 0.3)
         elif not whole and not scheme.sure:
-            score = min(score, 0.45)
+            continue  # A part of something longer.
         elif alone and score >= _LISTED:
             score = max(score, scheme.alone)
         if score >= _LISTED and scheme.holds(digits):
