@@ -49,7 +49,7 @@ class Scanner:
 
     def scan(self, text: str) -> Scanned:
         """Scan and classify one text, and value what was found as the bundle does."""
-        from router.decide.judge import raised
+        from router.decide.spans import raised
         from router.scan import scan_text
 
         began = time.perf_counter_ns()

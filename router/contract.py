@@ -112,6 +112,11 @@ class Message(Frozen):
         parts = [part.text for part in self.content if isinstance(part, TextPart)]
         return "\n".join([*parts, *(call.arguments for call in self.tool_calls)])
 
+    @property
+    def is_text(self) -> bool:
+        """Whether all of it can be read: no image, no file."""
+        return all(isinstance(part, TextPart) for part in self.content)
+
 
 class ToolSpec(Frozen):
     """A tool of the client's own, passed through untouched. `parameters_json` is its JSON Schema as JSON text."""
@@ -277,11 +282,25 @@ class Topic(Frozen):
     difficulty: float | None = None
 
 
+SpanBecause = Literal["found", "late", "declared", "inherited", "unread", "unknown"]
+"""Why a part of a prompt is above public: a detector saw it, or a later look did; tenant, route, caller or ingestion said so; the
+session held it; nobody could read it; the session's owner could not be asked."""
+
+
+class SpanLabel(Frozen):
+    """A part of a prompt that is above public. `message` is its index, -1 what goes with the messages, null the request as a whole."""
+
+    message: int | None
+    label: Label
+    because: SpanBecause
+
+
 class Decision(Frozen):
     """The whole plan for one request, with its reasons. Pure: equal inputs give equal bytes.
 
     `action` other than `answer` is a planned end without a model call: a refusal, a person's approval, a clarifying question;
-    `message` is then what the caller reads. `ladder[0]` is where the request goes first; it is empty exactly when nothing may answer.
+    `message` is then what the caller reads. `label` is the join over `spans`, the parts of the prompt that are above public.
+    `ladder[0]` is where the request goes first; it is empty exactly when nothing may answer.
     """
 
     contract_version: Literal["1"] = CONTRACT_VERSION
@@ -293,6 +312,7 @@ class Decision(Frozen):
     label: Label
     attack: Concern = "clear"
     harm: Concern = "clear"
+    spans: tuple[SpanLabel, ...] = ()
     findings: tuple[Finding, ...] = ()
     lane: str | None
     model: str | None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from router.bundle import Bundle
+from router.bundle.variables import stays_private
 from router.contract import (
     Accepted,
     AttemptEnded,
@@ -24,9 +25,11 @@ from router.contract import (
     EvidenceEvent,
     Finished,
     Label,
+    Message,
     RouteRequest,
     Rung,
     Skipped,
+    TextPart,
 )
 from router.decide import decide, refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
@@ -40,10 +43,12 @@ from router.state import State
 from serving.api import metrics
 from serving.api.auth import Caller
 from serving.keeper import KeeperClient
+from serving.sessions import Said, Seen, hash_of, seen_of
 from serving.store import EvidenceStore
 
 log = logging.getLogger(__name__)
 
+_PUBLIC: Final = Label()
 _LONG_TEXT: Final = 50_000
 """Characters above which a decision leaves the event loop: it would hold up everyone else's tokens."""
 Ended = Literal["answered", "decided", "refused", "approval", "clarify", "denied", "failed", "cancelled", "bad_request"]
@@ -70,6 +75,7 @@ class Trace:
     answer: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     decision: Decision | None = None
     session_label: Label = field(default_factory=Label)
+    later: Label = field(default_factory=Label)
     finished: bool = False
 
 
@@ -138,16 +144,23 @@ class Gateway:
         metrics.decide_seconds.observe(microseconds / 1e6)
         metrics.decisions_total.labels(decision.route, decision.risk_tier, decision.lane or "none").inc()
         trace.session_label = state.session_label
-        await self._raise_session(request, trace, _carried(decision, decision.ladder[0] if decision.ladder else None))
+        if request.session is not None:
+            carried = _carried(decision, decision.ladder[0] if decision.ladder else None)
+            metrics.count_turn(state.session_turns + 1, private=stays_private(carried.level, carried.categories))
+            await self._keep(request, trace, seen_of(request, decision, carried, self.salt))
         return decision
 
-    async def _raise_session(self, request: RouteRequest, trace: Trace, label: Label) -> None:
-        """Have the session's label rise to this one. Raises `StateUnavailable`."""
-        if request.session is None or at_most(label, trace.session_label):
+    async def _keep(self, request: RouteRequest, trace: Trace, seen: Seen) -> None:
+        """Have the session's owner keep what was seen. Raises `StateUnavailable` if it did not confirm a label that rises.
+
+        What else it does not confirm is not recognised later, which only raises.
+        """
+        if request.session is None:
             return
-        if not await self.keeper.raise_session(request.org, request.session, label):
+        kept = await self.keeper.keep_session(request.org, request.session, seen)
+        if not kept and not at_most(seen.label, trace.session_label):
             raise StateUnavailable("the session's label could not be kept; try again")
-        trace.session_label = join(trace.session_label, label)
+        trace.session_label = join(trace.session_label, seen.label)
 
     async def answer(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
         """Yield the `Opening`, then batches of events. Ends only after the evidence is durable; raises `RouterError`s."""
@@ -190,29 +203,44 @@ class Gateway:
             yield Opening(trace.trace_id, decision, None, None)
             text = decision.message or ""
             trace.answer.update(text.encode())
+            # The bundle's own words: no model made them of what it read.
+            planned = Message(role="assistant", content=(TextPart(text=text),))
+            await self._keep(request, trace, self._answered(planned, Label()))
             await self._finish_durably(trace, ended)
             says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
             yield (says, Usage(0, 0), Stop("stop"))
             return
         if (refusal := refusal_of(decision)) is not None:
             raise refusal
+        said, carried = Said(), decision.label
         self._note_skipped(decision, trace)
         self.sample(request, decision, trace.trace_id)
         async with aclosing(execute(decision, self._run(request, trace))) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):
-                    await self._raise_session(request, trace, _carried(decision, step.rung))
+                    carried = _carried(decision, step.rung, trace.later)
+                    if not at_most(carried, trace.session_label):
+                        await self._keep(request, trace, Seen(label=carried, spans={}, turn=False))
                     trace.lane, trace.model = step.rung.lane, step.rung.model
                     yield Opening(trace.trace_id, decision, trace.lane, trace.model)
                     continue
                 _hash_into(trace, step)
+                if request.session is not None:
+                    said.take(step)
                 if isinstance(step[-1], Stop):
+                    await self._keep(request, trace, self._answered(said.message(), carried))
                     await self._finish_durably(trace, "answered")
                 yield step
 
+    def _answered(self, answer: Message, label: Label) -> Seen:
+        """What an answer adds to its session: it will be recognised when it comes back."""
+        return Seen(label=label, spans={hash_of(answer, self.salt): label}, turn=False)
+
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
         async def replan() -> tuple[Decision, int]:
-            return await self._decide(request, *await self._known(request))
+            decision, microseconds = await self._decide(request, *await self._known(request))
+            trace.later = join(trace.later, decision.label)
+            return decision, microseconds
 
         return Run(
             trace_id=trace.trace_id,
@@ -241,10 +269,16 @@ class Gateway:
         lanes_off = self.keeper.lanes_off
         if request.session is None:
             return State(lanes_off=lanes_off)
-        label = await self.keeper.session_label(request.org, request.session)
-        if label is None:
+        hashes = [hash_of(message, self.salt) for message in request.messages]
+        known = await self.keeper.recall_session(request.org, request.session, hashes)
+        if known is None:
             return State(lanes_off=lanes_off, session_unknown=True)
-        return State(lanes_off=lanes_off, session_label=label)
+        return State(
+            lanes_off=lanes_off,
+            session_label=known.label,
+            session_turns=known.turns,
+            known_spans=known.recognised(hashes),
+        )
 
     async def _decide(self, request: RouteRequest, state: State, scan: Scan) -> tuple[Decision, int]:
         began = time.perf_counter_ns()
@@ -290,9 +324,12 @@ class Gateway:
         metrics.answer_seconds.observe(seconds)
 
 
-def _carried(decision: Decision, rung: Rung | None) -> Label:
-    """The label of what a rung's answer was made from. The values put back into it are found again by the session's own map."""
-    return decision.label if rung is None or rung.redacts is None else rung.redacts.label
+def _carried(decision: Decision, rung: Rung | None, later: Label = _PUBLIC) -> Label:
+    """The label of what a rung's answer was made from, `later` what was found of it since.
+
+    The values put back into a redacted one are found again by the session's own map.
+    """
+    return join(decision.label, later) if rung is None or rung.redacts is None else rung.redacts.label
 
 
 def _hash_into(trace: Trace, batch: Batch) -> None:

@@ -6,70 +6,23 @@ an unreachable keeper means restricted for a request that names a session, and n
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from router.bundle import load_bundle
-from router.contract import Label
 from router.errors import LaneUnreachable
-from router.labels import join
 from router.redact import Placeholders, PlaceholderTaken
 from serving.hosted import door_client_of, door_status
 from serving.redaction_maps import RedactionMaps
+from serving.sessions import Remembered, Seen, Sessions
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS session_labels (
-    org TEXT NOT NULL, session TEXT NOT NULL, label TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (org, session)
-) STRICT;
-"""
 _POLL_SECONDS: Final = 1.0
 _STALE_SECONDS: Final = 5.0
 _ASK_SECONDS: Final = 2.0
-
-
-class SessionLabels:
-    """The labels of conversations, on disk. They rise and are kept; none is ever lowered here."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, timeout=10.0, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def read(self, org: str, session: str) -> Label:
-        """Return a session's label; a session never seen is public."""
-        row = self._connection.execute(
-            "SELECT label FROM session_labels WHERE org = ? AND session = ?", (org, session)
-        ).fetchone()
-        return Label.model_validate_json(row[0]) if row else Label()
-
-    def rise(self, org: str, session: str, label: Label) -> Label:
-        """Join a label into the session's and return the result, in one transaction."""
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                risen = join(self.read(org, session), label)
-                cursor.execute(
-                    "INSERT INTO session_labels VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET label = excluded.label, at = excluded.at",
-                    (org, session, risen.model_dump_json(), time.time()),
-                )
-                cursor.execute("COMMIT")
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-        return risen
 
 
 class Keeper:
@@ -80,16 +33,16 @@ class Keeper:
         self._bundle_hash = bundle.hash
         self._hosted = tuple(name for name, lane in bundle.lanes.items() if lane.is_hosted)
         self._door = door_client_of(settings)
-        self._sessions = SessionLabels(settings.state_file)
+        self._sessions = Sessions(settings.state_file, time.time)
         self._maps = RedactionMaps(settings.state_file, settings.redaction_key_file, time.time)
 
-    async def session_label(self, org: str, session: str) -> str:
-        """Return a session's label as JSON."""
-        return self._sessions.read(org, session).model_dump_json()
+    async def recall_session(self, org: str, session: str, spans: list[str]) -> str:
+        """Return what a session knows, and of these messages in particular, as JSON."""
+        return self._sessions.recall(org, session, spans).model_dump_json()
 
-    async def raise_session(self, org: str, session: str, label: str) -> str:
-        """Join a label (JSON) into a session's and return the result."""
-        return self._sessions.rise(org, session, Label.model_validate_json(label)).model_dump_json()
+    async def keep_session(self, org: str, session: str, seen: str) -> None:
+        """Join what was seen (`Seen` as JSON) into a session."""
+        self._sessions.keep(org, session, Seen.model_validate_json(seen))
 
     async def recall_placeholders(self, org: str, session: str) -> bytes:
         """Return a session's placeholders as JSON."""
@@ -167,18 +120,20 @@ class KeeperClient:
                 log.warning("the keeper does not answer: %s", type(error).__name__)
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def session_label(self, org: str, session: str) -> Label | None:
-        """Return a session's label; None when the keeper does not answer: then it must be taken as restricted."""
+    async def recall_session(self, org: str, session: str, spans: list[str]) -> Remembered | None:
+        """Return what a session knows; None when the keeper does not answer: then the request must be taken as restricted."""
         try:
-            return Label.model_validate_json(await _within(self._handle.session_label.remote(org, session)))
+            return Remembered.model_validate_json(
+                await _within(self._handle.recall_session.remote(org, session, spans))
+            )
         except Exception as error:  # noqa: BLE001 - unknown is an answer here, and closes
             log.warning("the keeper does not answer: %s", type(error).__name__)
             return None
 
-    async def raise_session(self, org: str, session: str, label: Label) -> bool:
-        """Raise a session's label; False when the keeper did not confirm it."""
+    async def keep_session(self, org: str, session: str, seen: Seen) -> bool:
+        """Join what was seen into a session; False when the keeper did not confirm it."""
         try:
-            await _within(self._handle.raise_session.remote(org, session, label.model_dump_json()))
+            await _within(self._handle.keep_session.remote(org, session, seen.model_dump_json()))
         except Exception as error:  # noqa: BLE001 - the caller decides what an unconfirmed raise means
             log.warning("the keeper does not answer: %s", type(error).__name__)
             return False

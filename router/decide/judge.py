@@ -1,21 +1,20 @@
 """What is this request about, and how sensitive is all that would become its prompt? What could not be judged is restricted."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from router.bundle import Bundle
-from router.bundle.files import Band, TenantSpec, TiersFile
+from router.bundle.files import Band, TenantSpec
 from router.bundle.variables import variables_of
-from router.contract import Alarm, Concern, Finding, Label, Level, PolicyFired, RiskTier, RouteRequest, Topic
-from router.labels import highest, highest_level, join
+from router.contract import Alarm, Concern, Finding, Label, PolicyFired, RiskTier, RouteRequest, SpanLabel, Topic
+from router.decide.spans import EXTRAS, SEEN, label_of, span, spans_of
+from router.labels import RESTRICTED, highest, join
 from router.rules import Facts, RuleError
 from router.state import State
 
 Scan = Callable[[str, int], tuple[Finding, ...]]
 
-EXTRAS: Final = -1
-"""The message index of findings in what the caller sends beside messages: its tools' descriptions and its schema."""
 _MESSAGE_TOKENS: Final = 8
 _IMAGE_TOKENS: Final = 1000
 _TOPIC_CHARACTERS: Final = 4000
@@ -25,13 +24,14 @@ _NOT_CLASSIFIED: Final = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found: the label of the whole prompt, the topic, and (`failed`) why it could not be judged, if so.
+    """What was found: the label of the prompt and of its parts, the topic, and (`failed`) why it could not be judged, if so.
 
     `declared` is the part of the label that no finding gave it: what is declared, known from before, or could not be read.
     """
 
     label: Label
     declared: Label
+    spans: tuple[SpanLabel, ...]
     findings: tuple[Finding, ...]
     topic: Topic
     text: str
@@ -62,10 +62,11 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
             intent=_NOT_CLASSIFIED, confidence=0, domain=_NOT_CLASSIFIED, mode=request.mode or "chat", out_of_scope=True
         )
     findings += tuple(finding for finding in state.late_findings if finding not in findings)
-    declared = _label(request, bundle, state, tenant)
+    spans = spans_of(request, state, tenant, findings, bundle.tiers)
     judgement = Judgement(
-        label=join(declared, label_found(findings, bundle.tiers)),
-        declared=declared,
+        label=label_of(spans),
+        declared=label_of(one for one in spans if one.because not in SEEN),
+        spans=spans,
         findings=findings,
         topic=topic,
         text=text,
@@ -78,8 +79,15 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
 
 def failed(judgement: Judgement, because: str) -> Judgement:
     """Return the judgement of something that could not be judged: restricted and suspect, whatever else was found."""
-    label = judgement.label.model_copy(update={"level": "restricted"})
-    return replace(judgement, label=label, attack="flagged", harm="flagged", failed=because)
+    unread = span(None, RESTRICTED, "unread")
+    return replace(
+        judgement,
+        label=join(judgement.label, unread.label),
+        spans=(*judgement.spans, unread),
+        attack="flagged",
+        harm="flagged",
+        failed=because,
+    )
 
 
 def concern_of(alarm: Alarm, band: Band) -> Concern:
@@ -125,30 +133,6 @@ def estimate_tokens(request: RouteRequest) -> int:
         size += len(message.text.encode("utf-8", "replace"))
         tokens += _MESSAGE_TOKENS + _IMAGE_TOKENS * sum(part.type != "text" for part in message.content)
     return tokens + -(-size // 3)
-
-
-def _label(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpec) -> Label:
-    """Join what is declared and what is known of the session; a category brings its level. What can't be read is restricted."""
-    known = [request.labels, tenant.label, state.session_label, *(message.label for message in request.messages)]
-    label = raised(join(*known), bundle.tiers.levels)
-    unread = any(part.type != "text" for message in request.messages for part in message.content)
-    if unread or state.session_unknown:
-        return label.model_copy(update={"level": "restricted"})
-    return label
-
-
-def label_found(findings: Iterable[Finding], tiers: TiersFile) -> Label:
-    """Return what findings are worth by themselves: the categories of those that raise, and their level."""
-    raising = tuple(finding.category for finding in findings if finding.score >= tiers.raise_at)
-    return raised(Label(categories=raising), tiers.levels)
-
-
-def raised(label: Label, levels: Mapping[str, Level]) -> Label:
-    """Raise a label's level to that of its categories; a category that the bundle does not know is restricted."""
-    if not label.categories:
-        return label
-    level = highest_level((label.level, *(levels.get(category, "restricted") for category in label.categories)))
-    return label if level == label.level else label.model_copy(update={"level": level})
 
 
 def judge_tier(

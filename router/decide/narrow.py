@@ -28,6 +28,7 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "label": join(previous.label, later.label),
             "attack": max(previous.attack, later.attack, key=CONCERNS.index),
             "harm": max(previous.harm, later.harm, key=CONCERNS.index),
+            "spans": tuple(dict.fromkeys((*previous.spans, *later.spans))),
             "findings": (*previous.findings, *(one for one in later.findings if one not in previous.findings)),
             "lane": kept[0].lane if kept else None,
             "model": kept[0].model if kept else None,

@@ -21,9 +21,10 @@ from router.contract import (
     Sampling,
 )
 from router.decide.aids import Wanting, aids_of
-from router.decide.judge import Judgement, Scan, failed, judge, judge_tier, raised
+from router.decide.judge import Judgement, Scan, failed, judge, judge_tier
 from router.decide.redactions import Redactions
 from router.decide.rungs import Asked, Ladder, compile_ladder
+from router.decide.spans import raised, span
 from router.errors import BadRequest, UnknownModel
 from router.labels import highest, join
 from router.rules import Facts, RuleError
@@ -75,6 +76,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         label=judged.label,
         attack=judged.attack,
         harm=judged.harm,
+        spans=judged.spans,
         findings=judged.findings,
         lane=first.lane if first else None,
         model=first.model if first else None,
@@ -136,9 +138,13 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
     except RuleError as error:
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.spec.label != Label():
-        label = raised(join(judgement.label, route.spec.label), bundle.tiers.levels)
-        declared = raised(join(judgement.declared, route.spec.label), bundle.tiers.levels)
-        judgement = replace(judgement, label=label, declared=declared)
+        label = raised(route.spec.label, bundle.tiers.levels)
+        judgement = replace(
+            judgement,
+            label=join(judgement.label, label),
+            declared=join(judgement.declared, label),
+            spans=(*judgement.spans, span(None, label, "declared")),
+        )
         # The tier follows the label; the route stays, or a route could lead to itself.
         later, fired, _ = judge_tier(request, bundle, judgement)
         tier = highest((tier, later))

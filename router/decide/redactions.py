@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from router.bundle import Bundle
 from router.bundle.files import LaneSpec
 from router.contract import Redacts, RouteRequest
-from router.decide.judge import Judgement, Scan, label_found
+from router.decide.judge import Judgement, Scan
+from router.decide.spans import label_found
 from router.labels import join
 from router.redact import Hiding, Placeholders, findings_left, redact
 

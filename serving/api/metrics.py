@@ -20,12 +20,25 @@ requests_total = Counter("lane_requests_total", "Requests ended, by how", ["ende
 decisions_total = Counter("lane_decisions_total", "Decisions made", ["route", "risk_tier", "lane"])
 attempts_total = Counter("lane_attempts_total", "Attempts on a lane, by how they ended", ["lane", "ended"])
 tokens_total = Counter("lane_tokens_total", "Tokens, by lane and direction", ["lane", "direction"])
+turns_total = Counter(
+    "lane_turns_total", "Prompts of named sessions, by turn and by whether they stay private", ["turn", "stays_private"]
+)
 decide_seconds = Histogram("lane_decide_seconds", "Time of one decision", buckets=_DECIDE_BUCKETS)
 first_token_seconds = Histogram(
     "lane_first_token_seconds", "Time to the first token", ["lane"], buckets=_ANSWER_BUCKETS
 )
 answer_seconds = Histogram("lane_answer_seconds", "Time of a whole request", buckets=_ANSWER_BUCKETS)
 running_requests = Gauge("lane_running_requests", "Requests being answered", multiprocess_mode="livesum")
+
+
+def count_turn(turn: int, *, private: bool) -> None:
+    """Count a prompt of a named session."""
+    turns_total.labels(turn_bucket(turn), str(private).lower()).inc()
+
+
+def turn_bucket(turn: int) -> str:
+    """Return the name under which a conversation's n-th turn is counted."""
+    return next((name for name, last in (("1", 1), ("2", 2), ("3-5", 5), ("6-10", 10)) if turn <= last), "11+")
 
 
 def exposition() -> tuple[bytes, str]:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from router.boundary import SendQuestion
 from router.bundle.files import Hosted, LaneSpec, TiersFile
 from router.contract import Finding, Label, PolicyFired
-from router.decide.judge import raised
 from router.decide.plan import EGRESS_NONE
+from router.decide.spans import raised
 from router.errors import DoorRefused
 from router.labels import RESTRICTED, join
 from router.permit import Permit, verify

@@ -26,6 +26,11 @@ def test_a_join_is_the_least_label_above_both(a: Label, b: Label) -> None:
     assert both.level in (a.level, b.level)
 
 
+@given(LABELS, LABELS, LABELS)
+def test_a_join_is_monotone(a: Label, b: Label, c: Label) -> None:
+    assert at_most(join(a, c), join(a, b, c))
+
+
 @given(LABELS)
 def test_joining_nothing_changes_nothing_and_public_is_the_bottom(a: Label) -> None:
     assert join() == Label()

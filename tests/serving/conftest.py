@@ -9,15 +9,15 @@ import pytest
 
 from router.bundle import Bundle, load_bundle
 from router.bundle.files import ApiKey, TenantSpec
-from router.contract import Label
 from router.lane import Stop, TextDelta, Usage
 from router.testing import ScriptedLane
 from serving.api.auth import Keyring
 from serving.api.routes import Api, make_api
 from serving.gateway import Gateway
-from serving.keeper import KeeperClient, SessionLabels
+from serving.keeper import KeeperClient
 from serving.lockout import Lockout, lane_switches
 from serving.redaction_maps import KeptMaps
+from serving.sessions import Seen, Sessions
 from serving.store import EvidenceStore
 
 KEY = "lane-test-key"
@@ -38,7 +38,7 @@ class KeeperHandle:
     """A keeper in this process, with a Ray handle's face. `gone` makes it fail."""
 
     def __init__(self, path: Path) -> None:
-        self.sessions = SessionLabels(path)
+        self.sessions = Sessions(path, time.time)
         self.off: dict[str, str] = {}
         self.gone = False
 
@@ -46,15 +46,15 @@ class KeeperHandle:
         handle = self
 
         class Method:
-            async def remote(self, *arguments: str) -> Any:
+            async def remote(self, *arguments: Any) -> Any:
                 if handle.gone:
                     raise ConnectionError("gone")
                 if name == "lanes_off":
                     return handle.off
-                if name == "session_label":
-                    return handle.sessions.read(*arguments).model_dump_json()
-                org, session, label = arguments
-                return handle.sessions.rise(org, session, Label.model_validate_json(label)).model_dump_json()
+                if name == "recall_session":
+                    return handle.sessions.recall(*arguments).model_dump_json()
+                org, session, seen = arguments
+                return handle.sessions.keep(org, session, Seen.model_validate_json(seen))
 
         return Method()
 
