@@ -98,7 +98,7 @@ class _Recorder:
         await self._store.durable(trace_id)
 
 
-def _unsampled(_request: RouteRequest, _decision: Decision, _trace_id: str) -> None:
+def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _trace_id: str) -> None:
     """Keep nothing of what is asked."""
 
 
@@ -113,7 +113,7 @@ class Gateway:
     clock: Clock
     salt: bytes
     maps: RedactionMaps
-    sample: Callable[[RouteRequest, Decision, str], None] = _unsampled
+    sample: Callable[[RouteRequest, Decision, Bundle, str], None] = _unsampled
 
     def begin(self) -> Trace:
         """Start a trace. Its ID is minted here, never taken from a caller."""
@@ -214,7 +214,7 @@ class Gateway:
             raise refusal
         said, carried = Said(), decision.label
         self._note_skipped(decision, trace)
-        self.sample(request, decision, trace.trace_id)
+        self.sample(request, decision, self.bundle, trace.trace_id)
         async with aclosing(execute(decision, self._run(request, trace))) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):

@@ -13,8 +13,10 @@ from typing import Final
 
 import orjson
 
+from router.bundle import Bundle
 from router.contract import Decision, ImagePart, Label, RouteRequest
 from router.errors import RouterError
+from router.labels import join
 from serving.door.ledger import Intent
 from serving.leaks.samples import Population, Samples, Stratum, week_of
 from serving.leaks.setting import read_setting
@@ -50,12 +52,9 @@ class Sampler:
         stratum = self._stratum("left", intent.org, intent.lane, intent)
         self._hand_over(stratum, lambda: body, intent.trace_id)
 
-    def stayed(self, request: RouteRequest, decision: Decision, trace_id: str) -> None:
-        """Take note of a request that is kept in because of what was found in it. Returns at once, raises nothing.
-
-        One that was declared to stay is none: no detector can have been wrong about it.
-        """
-        if not _kept_by_findings(request, decision):
+    def stayed(self, request: RouteRequest, decision: Decision, bundle: Bundle, trace_id: str) -> None:
+        """Take note of a request that is kept in because of what was found in it. Returns at once, raises nothing."""
+        if not kept_by_findings(request, decision, bundle):
             return
         stratum = self._stratum("stayed", request.org, decision.lane or "none", decision)
         self._hand_over(stratum, lambda: _as_body(request), trace_id)
@@ -99,9 +98,19 @@ class Sampler:
             log.warning("a request was not offered as a sample: %s", error)
 
 
-def _kept_by_findings(request: RouteRequest, decision: Decision) -> bool:
-    declared = _stays(request.labels)
-    return decision.action == "answer" and bool(decision.findings) and _stays(decision.label) and not declared
+def kept_by_findings(request: RouteRequest, decision: Decision, bundle: Bundle) -> bool:
+    """Tell whether a detector keeps this request in.
+
+    One that was declared to stay, by its caller, its tenant or its route, is none: no detector can have been wrong about it.
+    """
+    tenant = bundle.tenants.get(request.org)
+    declared = join(
+        request.labels,
+        tenant.label if tenant is not None else Label(),
+        *(route.spec.label for route in bundle.routes if route.spec.id == decision.route),
+    )
+    found = any(finding.score >= bundle.tiers.raise_at for finding in decision.findings)
+    return decision.action == "answer" and found and _stays(decision.label) and not _stays(declared)
 
 
 def _stays(label: Label) -> bool:

@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,16 @@ def a_request(text: str, **changes: object) -> RouteRequest:
     return RouteRequest.model_validate({"messages": (message,), "org": "acme", **changes})
 
 
-def a_decision(*categories: str, level: str = "confidential", findings: bool = True, **changes: object) -> Decision:
+def a_decision(
+    *categories: str, level: str = "confidential", findings: tuple[Finding, ...] | None = None, **changes: object
+) -> Decision:
     found = Finding(entity="PERSON", category="pii", start=0, end=1, score=0.9, detector="test")
     fields = {
         "route": "r",
         "risk_tier": "high",
         "topic": Topic(intent="x", confidence=1.0, domain="y", mode="chat"),
         "label": Label(level=level, categories=categories),  # type: ignore[arg-type]
-        "findings": (found,) if findings else (),
+        "findings": (found,) if findings is None else findings,
         "lane": "private",
         "model": "m",
         "bundle_hash": "b",
@@ -44,20 +47,25 @@ def a_decision(*categories: str, level: str = "confidential", findings: bool = T
     return Decision.model_construct(**(fields | changes))
 
 
-def stayed(setting: Path, request: RouteRequest, decision: Decision) -> list[str]:
+def stayed(setting: Path, request: RouteRequest, decision: Decision, bundle: Bundle) -> list[str]:
     """Offer one request and return what is kept, as a judge reads it."""
     file = setting.parent / "samples" / "stayed.sqlite"
     with closing(Sampler(setting, file)) as sampler:
-        sampler.stayed(request, decision, "a" * 32)
+        sampler.stayed(request, decision, bundle, "a" * 32)
     if not file.exists():
         return []
     return [readable(unseal(sample.sealed or b"", KEY, sample.about)) for sample in samples_in(file)]
 
 
-def test_a_request_kept_in_by_what_was_found_is_sampled_as_the_judge_will_read_it(setting: Path) -> None:
-    assert stayed(setting, a_request("I am Ann, born 1 May 1980"), a_decision("pii")) == [
+def test_a_request_kept_in_by_what_was_found_is_sampled_as_the_judge_will_read_it(
+    bundle: Bundle, setting: Path
+) -> None:
+    assert stayed(setting, a_request("I am Ann, born 1 May 1980"), a_decision("pii"), bundle) == [
         "user: I am Ann, born 1 May 1980"
     ]
+
+
+FAINT = Finding(entity="PERSON", category="pii", start=0, end=1, score=0.1, detector="test")
 
 
 @pytest.mark.parametrize(
@@ -65,24 +73,36 @@ def test_a_request_kept_in_by_what_was_found_is_sampled_as_the_judge_will_read_i
     [
         (a_request("x", labels=Label(level="restricted")), a_decision("pii", level="restricted")),
         (a_request("x"), a_decision(level="public")),
-        (a_request("x"), a_decision("pii", findings=False)),
+        (a_request("x"), a_decision("pii", findings=())),
+        (a_request("x"), a_decision("pii", findings=(FAINT,))),
         (a_request("x"), a_decision("pii", action="refuse")),
     ],
-    ids=["declared to stay", "did not stay", "nothing was found", "was not answered"],
+    ids=["declared to stay", "did not stay", "nothing was found", "nothing that raises", "was not answered"],
 )
-def test_one_that_no_detector_kept_in_is_no_sample(setting: Path, request_: RouteRequest, decision: Decision) -> None:
-    assert stayed(setting, request_, decision) == []
+def test_one_that_no_detector_kept_in_is_no_sample(
+    bundle: Bundle, setting: Path, request_: RouteRequest, decision: Decision
+) -> None:
+    assert stayed(setting, request_, decision, bundle) == []
 
 
-def test_without_the_setting_nothing_is_kept_or_made(tmp_path: Path) -> None:
-    assert stayed(tmp_path / "leak-sample.json", a_request("x"), a_decision("pii")) == []
+def test_a_tenant_whose_requests_are_declared_to_stay_has_no_false_blocks(bundle: Bundle, setting: Path) -> None:
+    declared = bundle.tenants["local"].model_copy(update={"label": Label(level="confidential")})
+    strict = replace(bundle, tenants={"acme": declared})
+
+    assert stayed(setting, a_request("x"), a_decision("pii"), strict) == []
+
+
+def test_without_the_setting_nothing_is_kept_or_made(bundle: Bundle, tmp_path: Path) -> None:
+    assert stayed(tmp_path / "leak-sample.json", a_request("x"), a_decision("pii"), bundle) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_setting_that_cannot_be_read_harms_no_request(setting: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_setting_that_cannot_be_read_harms_no_request(
+    bundle: Bundle, setting: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     setting.write_text('{"public_key": "none"}')
 
-    assert stayed(setting, a_request("my secret"), a_decision("pii")) == []
+    assert stayed(setting, a_request("my secret"), a_decision("pii"), bundle) == []
     assert "not offered" in caplog.text
     assert "my secret" not in caplog.text
 
