@@ -27,7 +27,7 @@ INSTALL_FLAGS := --override requirements/cpu-overrides.txt $(CPU_TORCH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check e2e exam pins contract train bench-overhead clean
+.PHONY: help setup run test check e2e exam mutants pins contract train bench-overhead clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ exam: setup check  ## Everything, also what is long
 	@echo "Not run here: hosted providers with real keys, GPU builds."
 	$(BIN)/pytest
 
+mutants: $(INSTALLED)  ## Change what keeps texts in, in every small way, and see that a test fails (about 10 minutes)
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 pins: $(BIN)/uv  ## Write requirements/cpu.txt and requirements/gpu.txt anew from pyproject.toml
 	$(COMPILE) --extra cpu --override requirements/cpu-overrides.txt $(CPU_TORCH) -o requirements/cpu.txt
 	env -u UV_FIND_LINKS $(COMPILE) --extra gpu -o requirements/gpu.txt
@@ -89,5 +93,5 @@ bench-overhead: setup  ## What the router and Ray Serve cost beside bare vLLM
 	$(BIN)/python -m benchmarks.overhead
 
 clean:  ## Remove caches and build outputs (not .venv, not the models, not .lane)
-	rm -rf dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* *.egg-info
+	rm -rf dist mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* *.egg-info
 	find models router cluster serving benchmarks cli tests -name __pycache__ -type d -prune -exec rm -rf {} +

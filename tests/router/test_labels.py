@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.contract import LEVELS, Label
-from router.labels import RESTRICTED, at_most, highest, join
+from router.labels import RESTRICTED, at_most, highest, highest_level, join
 
 CATEGORIES = st.sets(st.sampled_from(["pii", "health", "payment", "legal"])).map(tuple)
 PLACES = st.sets(st.sampled_from(["EU", "US", "CH"])).map(tuple)
@@ -45,3 +45,17 @@ def test_what_could_not_be_judged_is_restricted() -> None:
 def test_the_highest_of_no_tier_is_low() -> None:
     assert highest([]) == "low"
     assert highest(["elevated", "restricted", "low"]) == "restricted"
+
+
+def test_the_highest_of_no_level_is_public() -> None:
+    assert highest_level([]) == "public"
+    assert highest_level(["internal", "restricted", "confidential"]) == "restricted"
+
+
+def test_a_label_is_at_most_another_only_in_every_respect() -> None:
+    label = Label(level="internal", categories=("pii",), jurisdictions=("EU",))
+
+    assert at_most(label, label)
+    assert not at_most(label.model_copy(update={"level": "confidential"}), label)
+    assert not at_most(label.model_copy(update={"categories": ("health",)}), label)
+    assert not at_most(label.model_copy(update={"jurisdictions": ("US",)}), label)

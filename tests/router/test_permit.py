@@ -1,5 +1,8 @@
 """A permit's token: one signer, one spelling."""
 
+import base64
+import json
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
@@ -69,6 +72,36 @@ def test_a_token_with_any_character_changed_is_refused(position: int, letter: st
 def test_any_text_is_refused_and_never_breaks_the_reader(token: str) -> None:
     with pytest.raises(DoorRefused):
         verify(token, KEY.public_key())
+
+
+def test_a_refusal_says_what_is_wrong_and_nothing_of_what_was_sent() -> None:
+    token = sign(a_permit(), KEY)
+    unsigned = json.dumps({"label": "anything"}).encode()
+    signed = sign_raw(unsigned)
+
+    for wrong, because in (
+        (token + "A" * 9000, "the permit is too long"),
+        ("no dot", "the permit is malformed"),
+        (signed, "the permit is malformed"),
+        (sign(a_permit(), OTHER), "the permit is not signed by this router"),
+    ):
+        with pytest.raises(DoorRefused) as refused:
+            verify(wrong, KEY.public_key())
+        assert str(refused.value) == because
+        assert refused.value.__cause__ is None
+
+
+def test_a_signed_permit_in_another_spelling_is_refused() -> None:
+    payload = a_permit().model_dump_json(indent=1).encode()
+
+    with pytest.raises(DoorRefused, match="malformed"):
+        verify(sign_raw(payload), KEY.public_key())
+
+
+def sign_raw(payload: bytes) -> str:
+    """A proper signature under any bytes, as only the router's own key could make it."""
+    signature = KEY.sign(b"private-lane permit 1\n" + payload)
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (payload, signature))
 
 
 def test_padding_and_a_token_too_long_are_refused() -> None:

@@ -1,12 +1,14 @@
 import dataclasses
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.bundle import Bundle
-from router.contract import Decision, Finding, Message, RouteRequest, TextPart, Topic
-from router.decide import decide, narrow
+from router.contract import ClosedRung, Decision, Finding, Label, Message, Redacts, RouteRequest, Rung, TextPart, Topic
+from router.decide import decide, narrow, refusal_of
+from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied
 from router.labels import at_most
 from router.state import State
 from router.testing import ScriptedHeads
@@ -63,3 +65,83 @@ def test_a_planned_end_found_later_ends_the_plan(starter: Bundle) -> None:
     assert narrowed.action == "approval"
     assert narrowed.message
     assert narrowed.ladder == ()
+
+
+def test_what_either_plan_knows_of_the_request_counts_at_its_highest(starter: Bundle) -> None:
+    calm = plan(starter, {}, [])
+    alarmed = calm.model_copy(update={"attack": "suspected", "harm": "flagged", "risk_tier": "high", "route": "later"})
+
+    onward, back = narrow(calm, alarmed), narrow(alarmed, calm)
+
+    assert (onward.attack, onward.harm, onward.risk_tier) == ("suspected", "flagged", "high")
+    assert (back.attack, back.harm, back.risk_tier) == ("suspected", "flagged", "high")
+    assert onward.route == "later"
+    assert narrow(alarmed, calm.model_copy(update={"attack": "flagged"})).attack == "flagged"
+
+
+def test_a_planned_end_keeps_its_route_its_words_and_no_rung(starter: Bundle) -> None:
+    answers = plan(starter, {}, [])
+    ends = answers.model_copy(update={"action": "refuse", "message": "no", "route": "refusing"})
+
+    for narrowed in (narrow(answers, ends), narrow(ends, answers)):
+        assert (narrowed.action, narrowed.message, narrowed.route) == ("refuse", "no", "refusing")
+        assert (narrowed.ladder, narrowed.lane, narrowed.model) == ((), None, None)
+
+
+def test_rungs_after_the_first_stay_when_the_first_falls_away(starter: Bundle) -> None:
+    rungs = tuple(Rung(lane=lane, model="m", on=("timeout",)) for lane in ("a", "b", "c"))
+    previous = plan(starter, {}, []).model_copy(update={"ladder": rungs})
+
+    narrowed = narrow(previous, previous.model_copy(update={"ladder": rungs[1:]}))
+
+    assert [(rung.lane, rung.on) for rung in narrowed.ladder] == [("b", ("start", "timeout")), ("c", ("timeout",))]
+
+
+LOW, HIGH = Label(categories=("pii",)), Label(level="internal", categories=("legal",))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "both"),
+    [
+        (None, None, None),
+        (None, Redacts(categories=("pii",), label=LOW), Redacts(categories=("pii",), label=LOW)),
+        (Redacts(categories=("pii",), label=LOW), None, Redacts(categories=("pii",), label=LOW)),
+        (
+            Redacts(categories=("pii",), label=LOW),
+            Redacts(categories=("health",), label=HIGH),
+            Redacts(categories=("health", "pii"), label=Label(level="internal", categories=("legal", "pii"))),
+        ),
+    ],
+)
+def test_a_rung_redacts_what_either_plan_takes_out(
+    starter: Bundle, before: Redacts | None, after: Redacts | None, both: Redacts | None
+) -> None:
+    def planned(redacts: Redacts | None) -> Decision:
+        rung = Rung(lane="premium", model="m", on=("start",), redacts=redacts)
+        return plan(starter, {}, []).model_copy(update={"ladder": (rung,)})
+
+    (rung,) = narrow(planned(before), planned(after)).ladder
+
+    assert rung.redacts == both
+
+
+def test_a_plan_without_rungs_says_whose_fault_it_is(starter: Bundle) -> None:
+    base = plan(starter, {}, []).model_copy(update={"ladder": (), "closed": ()})
+    off = ClosedRung(lane="premium", model="m", because="off now: breaker open")
+    long = off.model_copy(update={"because": "too long: by far"})
+    dear = off.model_copy(update={"because": "over budget: by far"})
+    kept = off.model_copy(update={"because": "it stays", "policies": ("ours", "theirs")})
+
+    def told(*rungs: Any) -> Any:
+        return refusal_of(base.model_copy(update={"closed": rungs}))
+
+    assert isinstance(told(kept, long, off), LaneOverloaded)
+    assert str(told(kept, long)) == "lane premium: by far"
+    assert isinstance(told(kept, long), ContextTooLong)
+    assert isinstance(told(kept, kept), PolicyDenied)
+    assert told(kept, kept).policies == ("ours", "theirs")
+    assert str(told(kept)) == "no lane may answer this request (premium: it stays)"
+    assert str(told(dear)) == "no lane is within budget (premium: over budget: by far)"
+    assert str(told()) == "no lane may answer this request (the bundle has no private lane)"
+    assert refusal_of(plan(starter, {}, [])) is None
+    assert refusal_of(base.model_copy(update={"action": "refuse"})) is None

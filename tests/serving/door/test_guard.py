@@ -44,7 +44,7 @@ def test_what_is_in_order_is_allowed_with_its_label() -> None:
 
     assert isinstance(verdict, Allow)
     assert verdict.label == Label(level="internal", jurisdictions=("eu",))
-    assert verdict.lane is LANE
+    assert (verdict.lane, verdict.hosted, verdict.permit.body_sha256) == (LANE, LANE.hosted, SHA256)
 
 
 @given(place=st.integers(0, len(BODY) - 1), byte=st.integers(0, 255))
@@ -76,8 +76,12 @@ def test_any_added_bytes_are_refused(place: int, added: bytes) -> None:
         ({"expires_at": 1_061}, "longer than any"),
     ],
 )
-def test_a_permit_for_something_else_is_refused(wrong: dict[str, Any], because: str) -> None:
-    assert because in because_of(judge(asked(**wrong), RULES, NOW))
+def test_a_permit_for_something_else_is_refused_and_noted(wrong: dict[str, Any], because: str) -> None:
+    verdict = judge(asked(**wrong), RULES, NOW)
+
+    assert because in because_of(verdict)
+    assert isinstance(verdict, Deny)
+    assert verdict.permit is not None
 
 
 @given(skew=st.integers(-300, 300))
@@ -154,6 +158,19 @@ def test_a_body_that_no_renderer_of_ours_writes_is_refused_even_if_signed(body: 
     assert isinstance(judge(asked(body), RULES, NOW), Deny)
 
 
+@pytest.mark.parametrize(
+    ("fields", "because"),
+    [
+        ({"model": "bigger-2"}, "the body asks for another model than the lane's"),
+        ({"stream": False}, "the body does not ask for a stream"),
+        ({"user": "u-1", "store": True}, "the body holds fields that may not leave: 2 of them"),
+        ({"messages": {"role": "user"}}, "the body tells the provider to fetch an address"),
+    ],
+)
+def test_what_a_body_lacks_is_said_in_so_many_words(fields: dict[str, Any], because: str) -> None:
+    assert because_of(judge(asked(body_with(**fields)), RULES, NOW)) == because
+
+
 PERSONAL = [
     "Charge 4111 1111 1111 1111 today",
     "my card is 4111-1111-1111-1111",
@@ -195,6 +212,7 @@ def test_personal_data_is_found_wherever_it_hides_in_the_body(text: str, where: 
 
     assert isinstance(verdict, Deny)
     assert verdict.policies == ("stays_private",)
+    assert verdict.permit is not None
     assert text not in verdict.because
 
 
@@ -221,6 +239,22 @@ def test_a_finding_below_the_bundle_s_threshold_raises_nothing() -> None:
     assert isinstance(judge(asked(), replace(RULES, scan=unsure), NOW), Allow)
 
 
+def test_a_finding_at_the_bundle_s_threshold_raises_and_the_refusal_says_what_was_found() -> None:
+    def sure_enough(text: str) -> tuple[Finding, ...]:
+        kinds = ("pii", "health")
+        return tuple(Finding(entity="x", category=kind, start=0, end=1, score=0.5, detector="test") for kind in kinds)
+
+    verdict = judge(asked(), replace(RULES, scan=sure_enough), NOW)
+
+    assert because_of(verdict) == "the boundary keeps confidential text with health, pii from this lane"
+
+
+def test_restricted_text_without_a_category_is_described_by_its_level() -> None:
+    verdict = judge(asked(label=Label(level="restricted")), RULES, NOW)
+
+    assert because_of(verdict) == "the boundary keeps restricted text from this lane"
+
+
 def test_a_category_that_the_bundle_gives_no_level_is_restricted() -> None:
     def found(text: str) -> tuple[Finding, ...]:
         return (Finding(entity="x", category="unheard_of", start=0, end=1, score=1, detector="test"),)
@@ -237,6 +271,8 @@ def test_a_scanner_or_policy_engine_that_breaks_keeps_the_body_in(part: str) -> 
     verdict = judge(asked(), replace(RULES, **{part: broken}), NOW)
 
     assert because_of(verdict) == "the body could not be judged (RuntimeError)"
+    assert isinstance(verdict, Deny)
+    assert verdict.permit is not None
 
 
 def test_only_a_plain_yes_of_the_boundary_lets_out() -> None:
