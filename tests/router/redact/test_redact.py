@@ -270,3 +270,23 @@ def test_a_finding_beside_the_messages_is_left_unless_the_scan_makes_it_again() 
 
     assert redaction.request.client_tools[0].description == "mails <PERSON_1>"
     assert redaction.left == (deep,)
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted_text"),
+    [
+        ("see bXkgY2FyZCBpcyA0MTExIDExMTEgMTExMSAxMTExLCB0aGFua3M= ok", "see <CREDIT_CARD_1> ok"),
+        (
+            "see https://x.example/?c=4111%201111%201111%201111&d=1 ok",
+            "see https://x.example/?c=<CREDIT_CARD_1>&d=1 ok",
+        ),
+        ("card 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 ok", "card <CREDIT_CARD_1> ok"),
+        ("card ４１１１ １１１１ １１１１ １１１１ ok", "card <CREDIT_CARD_1> ok"),
+        ("mail &#97;da&#64;example.org ok", "mail <EMAIL_ADDRESS_1> ok"),
+    ],
+)
+def test_a_value_in_disguise_goes_with_its_disguise_and_comes_back_with_it(text: str, redacted_text: str) -> None:
+    redaction = redacted(asked(says(text)), scan=scan_text)
+
+    assert redaction.request.messages[0].text == redacted_text
+    assert restored(redaction, redacted_text) == text
