@@ -5,7 +5,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from router.contract import Decision
+from router.contract import Decision, Rung
 from router.explain.words import entity, listed, printable
 
 
@@ -39,8 +39,13 @@ def _rows(decision: Decision) -> list[tuple[str, str]]:
     if decision.action != "answer":
         rows.append((decision.action, decision.message or ""))
     else:
-        goes = "; ".join(f"{rung.lane} ({rung.model}) on {', '.join(rung.on)}" for rung in decision.ladder)
+        goes = "; ".join(map(_rung, decision.ladder))
         rows.append(("goes to", goes or "nowhere: no lane may answer"))
     rows.extend(("closed", f"{rung.lane}: {rung.because}") for rung in decision.closed)
     rows.extend((policy.effect, f"{policy.id}: {policy.because}") for policy in decision.policies)
     return rows
+
+
+def _rung(rung: Rung) -> str:
+    without = f", {listed(rung.redacts.categories)} taken out" if rung.redacts is not None else ""
+    return f"{rung.lane} ({rung.model}) on {', '.join(rung.on)}{without}"

@@ -11,6 +11,7 @@ from cli.lines import answer_lines
 from cli.main import app
 from router.bundle import load_bundle
 from router.state import State
+from tests.redaction_bundle import LANE, with_redaction
 
 STARTER = Path(__file__).resolve().parents[2] / "config" / "starter"
 
@@ -206,3 +207,12 @@ def test_a_bundle_that_does_not_check_is_a_no(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["code"] == "bundle_invalid"
+
+
+def test_a_lane_that_redacts_says_what_it_takes_out(tmp_path: Path) -> None:
+    bundle = with_redaction(STARTER, tmp_path / "bundle")
+    text = "My name is Ada Moore. What is the capital of France?"
+
+    shown = CliRunner().invoke(app, ["decide", text, "--bundle", str(bundle), "--model", LANE])
+
+    assert "premium_redacted (gpt-4.1) on start, pii taken out" in " ".join(shown.stdout.replace("│", " ").split())
