@@ -49,6 +49,24 @@ def _lower_labels(old: Bundle, new: Bundle) -> Iterator[Widening]:
     for org, tenant in new.tenants.items():
         if org in old.tenants and not at_most(old.tenants[org].label, tenant.label):
             yield Widening("label", f"requests of {org} are no longer labelled {_said(old.tenants[org].label)}")
+    yield from _weaker_alarms(old, new)
+
+
+def _weaker_alarms(old: Bundle, new: Bundle) -> Iterator[Widening]:
+    """The same score for attack or harm, taken less seriously. That matters where the boundary asks for the concern."""
+    for alarm, before, after in (
+        ("attack", old.tiers.concerns.attack, new.tiers.concerns.attack),
+        ("harm", old.tiers.concerns.harm, new.tiers.concerns.harm),
+    ):
+        if after.suspected > before.suspected:
+            yield Widening("label", f"{alarm} is suspected from a score of {after.suspected}, not {before.suspected}")
+        # Without a score of the bundle's own, the classifier's flag alone counts.
+        if before.flagged is not None and (after.flagged is None or after.flagged > before.flagged):
+            yield Widening("label", f"{alarm} is flagged {_from(after.flagged)}, not {_from(before.flagged)}")
+
+
+def _from(score: float | None) -> str:
+    return f"from a score of {score}" if score is not None else "by the classifier alone"
 
 
 def _level(bundle: Bundle, category: str) -> Level:

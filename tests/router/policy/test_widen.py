@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from router.bundle import Bundle
+from router.bundle.files import Band, Concerns
 from router.policy import widens
 
 Version = Callable[..., Bundle]
@@ -50,6 +52,13 @@ def test_a_forbid_more_is_never_wider(starter: Bundle, version: Version) -> None
     [
         ("tiers.yaml", "raise_at: 0.5", "raise_at: 0.6", "label", "0.6"),
         ("tiers.yaml", "legal: confidential", "legal: internal", "label", "legal data is internal"),
+        (
+            "tiers.yaml",
+            "raise_at: 0.5",
+            "raise_at: 0.5\nconcerns: { attack: { suspected: 0.7 } }",
+            "label",
+            "attack is suspected",
+        ),
         ("tenants.yaml", "jurisdictions: [EU]", "jurisdictions: []", "label", "example-eu"),
         (
             "tiers.yaml",
@@ -92,3 +101,15 @@ def test_what_keeps_more_in_or_only_sends_elsewhere_is_not_wider(
     starter: Bundle, version: Version, file: str, old: str, new: str
 ) -> None:
     assert widens(starter, version((file, old, new))) == ()
+
+
+def test_an_alarm_that_only_the_classifier_flags_is_wider_than_one_with_a_score(starter: Bundle) -> None:
+    def harm(band: Band) -> Bundle:
+        return replace(starter, tiers=starter.tiers.model_copy(update={"concerns": Concerns(harm=band)}))
+
+    scored, unscored = harm(Band(flagged=0.8)), harm(Band())
+
+    assert [one.what for one in widens(scored, unscored)] == [
+        "harm is flagged by the classifier alone, not from a score of 0.8"
+    ]
+    assert widens(unscored, scored) == ()
