@@ -1,6 +1,7 @@
 """`lane decide`: what would the router do with this? One text, or a file of requests, without a running cluster."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from router.state import State
 
 if TYPE_CHECKING:
     from router.bundle import Bundle
+    from router.bundle.load import Draft
     from serving.settings import Settings
 
 DEFAULT_ORG = "local"
@@ -51,28 +53,31 @@ class Decider:
         """Decide on one line's fields. Raises `RouterError` for what can't be decided."""
         from router.decide import decide
 
-        return decide(self._request(fields), self.bundle, self.state)
+        given = {name: value for name, value in fields.items() if value is not None}
+        return decide(request_of({"org": self.org, "model": self.model, **given}), self.bundle, self.state)
 
     def answer(self, fields: Mapping[str, Any]) -> bytes:
         """Answer one line's fields: its ID and the decision, as one line of JSON."""
         return _decided(fields.get("id"), self.decide(fields))
 
-    def _request(self, fields: Mapping[str, Any]) -> RouteRequest:
-        given = {name: value for name, value in fields.items() if value is not None}
-        try:
-            line = DecideLine.model_validate({"org": self.org, "model": self.model, **given})
-            return RouteRequest(
-                messages=_messages(line),
-                org=line.org,
-                user=line.user,
-                channel=line.channel,
-                mode=line.mode,
-                allowed_tools=line.allowed_tools,
-                labels=line.labels,
-                model=line.model,
-            )
-        except ValidationError as error:
-            raise BadRequest(complaint(error)) from error
+
+def request_of(fields: Mapping[str, Any]) -> RouteRequest:
+    """Return the request that one line's fields make. Raises `BadRequest`."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        line = DecideLine.model_validate(given)
+        return RouteRequest(
+            messages=_messages(line),
+            org=line.org,
+            user=line.user,
+            channel=line.channel,
+            mode=line.mode,
+            allowed_tools=line.allowed_tools,
+            labels=line.labels,
+            model=line.model,
+        )
+    except ValidationError as error:
+        raise BadRequest(complaint(error)) from error
 
 
 def decide(
@@ -130,14 +135,23 @@ def switched_off(settings: "Settings", bundle: "Bundle") -> dict[str, str]:
 
 def _decider(bundle: Path | None, org: str, model: str, *, live: bool) -> Decider:
     # Cedar, CEL and the classifier's weights: not for `lane --help`.
-    from router.bundle import load_bundle
     from serving.settings import read_settings
 
     settings = read_settings(bundle)
-    loaded = load_bundle(settings.bundle)
+    loaded = draft_of(settings.bundle).bundle
     # The keys themselves stay where they are: only whether they are set is read.
     off = keyless_lanes(loaded, os.environ) | switched_off(settings, loaded) if live else {}
     return Decider(loaded, State(lanes_off=off), org, model)
+
+
+def draft_of(folder: Path) -> "Draft":
+    """Load a bundle to look at it. One that breaks its own promises is told of on stderr, and looked at all the same; it never runs."""
+    from router.bundle.load import load_draft
+
+    draft = load_draft(folder)
+    for finding in draft.unkept:
+        print(f"{folder}: {finding}", file=sys.stderr)
+    return draft
 
 
 def _messages(line: DecideLine) -> Any:

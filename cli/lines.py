@@ -39,12 +39,24 @@ def answer_lines(answer: Answer, lines: Iterable[bytes]) -> Iterator[tuple[bytes
             continue
         fields: object = None
         try:
-            fields = _parse(line)
+            fields = fields_of(line)
             said = answer(fields)
         except Exception as error:  # noqa: BLE001 - one line's failure, even a bug's, must not take the others' answers
             yield _failed(_id_of(fields), number, error), outcome_of(error).exit_code
         else:
             yield said, 0
+
+
+def lines_of(source: str) -> Iterator[dict[str, Any]]:
+    """Yield the fields of each line of a file, or of stdin for `-`. Raises `BadRequest` with the number of a line that is none."""
+    with _stream(source) as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    fields = fields_of(line)
+                except BadRequest as error:
+                    raise BadRequest(f"line {number}: {error}") from error
+                yield fields
 
 
 def write(line: bytes) -> None:
@@ -59,7 +71,8 @@ def complaint(error: ValidationError) -> str:
     return f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def fields_of(line: bytes) -> dict[str, Any]:
+    """Return one line's fields. Raises `BadRequest` for what is no JSON object."""
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -11,6 +11,7 @@ from cli.errors import LaneGroup
 from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.leak_rate import leak_rate_app
+from cli.policy import policy_app
 from cli.render import cluster_app
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ bundle_app.command()(approvers.keygen)
 bundle_app.command()(approvers.trust)
 bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(policy_app, name="policy")
 app.add_typer(cluster_app, name="cluster")
 app.add_typer(lanes_app, name="lanes")
 leak_rate_app.command()(judge.judge)

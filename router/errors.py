@@ -11,6 +11,7 @@
     ├── UnknownModel              neither a lane nor a model of the bundle
     ├── UnknownTrace              no evidence under that ID (or not yours)
     ├── BundleInvalid             the bundle does not check
+    ├── NotProved                 nothing can be claimed of every question to the boundary
     ├── EvidenceUnavailable       evidence can't be made durable
     ├── StateUnavailable          the owner of the state can't be asked
     ├── DoorRefused               the door found the permit or the body wanting
@@ -118,6 +119,12 @@ class BundleInvalid(RouterError):
     """The bundle does not check; the message lists every finding with file, line and mend."""
 
     code = "bundle_invalid"
+
+
+class NotProved(RouterError):
+    """Not every question to the boundary could be looked at, or what was seen can't be trusted: nothing is claimed."""
+
+    code = "not_proved"
 
 
 class EvidenceUnavailable(RouterError):

@@ -84,24 +84,21 @@ class Policies:
         )
 
 
-def take_apart(policies: str, axes: frozenset[str], first: int = 0) -> Policies:
-    """Cut the policies that may speak of sending into formulas over atoms numbered from `first`.
-
-    Raises ValueError when the text does not parse.
-    """
+def take_apart(policies: str, action: str, axes: frozenset[str]) -> Policies:
+    """Cut the policies that may speak of an action into formulas. Raises ValueError when the text does not parse."""
     parsed: dict[str, Any] = json.loads(policies_to_json_str(policies))["staticPolicies"]
-    trees = {number: tree for number, tree in parsed.items() if not _speaks_of_another_action(tree)}
-    cutter = _Cutter(axes, first)
+    trees = {number: tree for number, tree in parsed.items() if not _speaks_of_another(action, tree)}
+    cutter = _Cutter(axes)
     ordered = sorted(trees.items(), key=lambda item: int(item[0].removeprefix("policy")))
     formulas = tuple(cutter.formula(number, tree) for number, tree in ordered)
     return Policies(formulas, cutter.atoms, frozenset(strings(trees)))
 
 
-def _speaks_of_another_action(policy: Tree) -> bool:
-    """Tell whether a policy's scope names one action, and not `send`: it never fires for one."""
+def _speaks_of_another(action: str, policy: Tree) -> bool:
+    """Tell whether a policy's scope names one action, and not this one: it never fires for it."""
     match policy["action"]:
         case {"op": "==", "entity": {"id": str(name)}}:
-            return name != "send"
+            return name != action
         case _:
             return False
 
@@ -109,10 +106,9 @@ def _speaks_of_another_action(policy: Tree) -> bool:
 class _Cutter:
     """Numbers atoms as it finds them; the same condition twice is one atom."""
 
-    def __init__(self, axes: frozenset[str], first: int) -> None:
+    def __init__(self, axes: frozenset[str]) -> None:
         self.atoms: dict[Atom, Tree] = {}
         self._axes = axes
-        self._first = first
         self._known: dict[str, Atom] = {}
 
     def formula(self, number: str, policy: Tree) -> PolicyFormula:
@@ -140,7 +136,7 @@ class _Cutter:
     def _atom(self, policy: Tree, reads: frozenset[str]) -> Atom:
         key = json.dumps(policy, sort_keys=True)
         if key not in self._known:
-            atom = Atom(self._first + len(self._known), reads)
+            atom = Atom(len(self._known), reads)
             annotations = {"id": str(atom.number)}
             self._known[key] = atom
             self.atoms[atom] = {"effect": "permit", "conditions": [], **policy, "annotations": annotations}
@@ -151,6 +147,8 @@ class _Cutter:
         match node:
             case {".": {"left": {"Var": "context"}, "attr": str(name)}} if name in self._axes:
                 return frozenset({name})
+            case {"has": {"left": {"Var": "context"}, "attr": str(name)}} if name in self._axes:
+                return frozenset()  # Every question has all of them.
             case {"Var": "context"}:
                 return self._axes
             case dict():

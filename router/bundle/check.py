@@ -13,11 +13,10 @@ from router.bundle.proof import all_verdicts, in_words, prove
 from router.bundle.reach import World, reach
 from router.bundle.references import reference_findings
 from router.bundle.source import SCHEMA_FILE, Source
-from router.bundle.space import SpaceTooLarge, space_of
+from router.bundle.space import space_of
 from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
-from router.bundle.verdicts import TablesDisagree
 from router.contract import RISK_TIERS, Label
-from router.errors import BundleInvalid
+from router.errors import BundleInvalid, NotProved
 from router.rules import Rule, RuleError, compile_rule
 
 
@@ -171,25 +170,24 @@ def _promises(source: Source, boundary: Boundary) -> None:
     assert source.tenants is not None
     assert source.lanes is not None
     file = "boundary/properties.yaml"
-    promised = source.properties.properties if source.properties else ()
-    lines = [source.line(file, "properties", index, "when") for index in range(len(promised))]
+    lines = [source.line(file, "properties", index, "when") for index in range(len(source.promised))]
     sound = [
         (rule, line)
-        for rule, line in zip(promised, lines, strict=True)
+        for rule, line in zip(source.promised, lines, strict=True)
         if _compile(source, file, line, rule.when, PROPERTY_NAMES) is not None
     ]
     try:
-        space = space_of(source.schema, source.tenants.tenants, source.lanes.lanes)
+        space = space_of(source.schema, source.tenants.tenants, source.lanes.lanes, source.tools.values())
         verdicts = all_verdicts(space, boundary)
-    except (SpaceTooLarge, TablesDisagree) as error:
-        source.find(file, 1, f"no property can be proved: {error}", "make the schema smaller, or the policies simpler")
+    except NotProved as error:
+        source.doubt(file, 1, f"no property can be proved: {error}", "make the schema smaller, or the policies simpler")
     else:
         for rule, line in sound:
             proof = prove(rule, verdicts)
             if not proof.holds:
                 said = in_words(proof.broken_by) if proof.broken_by else f"no question, because {proof.because}"
                 message = f"the boundary breaks `{rule.id}` ({rule.must}): {said}"
-                source.find(file, line, message, "mend the policies, or the property")
+                source.doubt(file, line, message, "mend the policies, or the property")
     _tests(source, boundary)
 
 
@@ -200,13 +198,13 @@ def _tests(source: Source, boundary: Boundary) -> None:
     for index, test in enumerate(source.tests.tests if source.tests else ()):
         line = source.line(file, "tests", index)
         if test.lane is not None and test.lane not in lanes:
-            source.find(file, line, f"unknown lane `{test.lane}`", f"use one of {', '.join(lanes)}")
+            source.doubt(file, line, f"unknown lane `{test.lane}`", f"use one of {', '.join(lanes)}")
             continue
         verdict = test.ask(boundary)
         fired = [policy.id for policy in verdict.policies]
         if verdict.allowed != (test.expect == "allow") or (test.by is not None and test.by not in fired):
             answer = "allow" if verdict.allowed else "deny"
-            source.find(
+            source.doubt(
                 file,
                 line,
                 f"`{test.name}`: the boundary answers {answer} by {', '.join(fired)}",
@@ -223,7 +221,7 @@ def _reachable(source: Source, rules: Sequence[Rule | None], broken: frozenset[i
         walk = reach(rules, index, world)
         for condition, error in walk.errors.items():
             if route.when == condition:
-                source.find(
+                source.doubt(
                     "routes.yaml",
                     line,
                     f"bad CEL: {error}",
@@ -232,7 +230,7 @@ def _reachable(source: Source, rules: Sequence[Rule | None], broken: frozenset[i
         if walk.witness is None and not walk.errors:
             how = f" (looked at {walk.steps} situations, not at all)" if walk.sampled else ""
             mend = "move it before the route that takes its requests, change `when`, or remove it"
-            source.find("routes.yaml", line, f"no request reaches the route `{route.id}`{how}", mend)
+            source.doubt("routes.yaml", line, f"no request reaches the route `{route.id}`{how}", mend)
 
 
 def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundary, world: World, kinds: Kinds) -> None:
@@ -249,7 +247,7 @@ def _ladders_end(source: Source, rules: Sequence[Rule | None], boundary: Boundar
         if stuck is not None:
             line = source.line("routes.yaml", "routes", index)
             message = f"the ladder of `{route.id}` ends in nothing for {stuck}"
-            source.find("routes.yaml", line, message, "give its `fallback` an `on_boundary` ladder of private lanes")
+            source.doubt("routes.yaml", line, message, "give its `fallback` an `on_boundary` ladder of private lanes")
 
 
 def _hosted_last(lane: LaneSpec) -> tuple[bool, str]:

@@ -1,5 +1,7 @@
 """From a directory to a bundle in force, or to everything that is wrong with it. All of it is checked before any of it is used."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,17 +26,39 @@ def check_bundle(root: Path, heads: TopicHeads | None = None) -> tuple[BundleFin
     """Return everything that is wrong with the bundle in this folder, by file and line; nothing when it may be used."""
     source = read_source(root)
     check_source(source, heads or default_heads())
-    return tuple(sorted(set(source.findings)))
+    return tuple(sorted({*source.findings, *source.unkept}))
 
 
 def load_bundle(root: Path, heads: TopicHeads | None = None) -> Bundle:
     """Return the bundle in this folder. Raises `BundleInvalid`, whose message lists every finding with file, line and mend."""
+    draft = load_draft(root, heads)
+    if draft.unkept:
+        raise _invalid(root, draft.unkept)
+    return draft.bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A bundle to look at. With `unkept` findings it must not be run: `load_bundle` refuses it."""
+
+    bundle: Bundle
+    source: Source
+    unkept: tuple[BundleFinding, ...]
+
+
+def load_draft(root: Path, heads: TopicHeads | None = None) -> Draft:
+    """Return the bundle in this folder even if its boundary breaks its promises, to be asked why. Raises `BundleInvalid` for the rest."""
     source = read_source(root)
     used = heads or default_heads()
     checked = check_source(source, used)
     if source.findings or checked.boundary is None:
-        raise BundleInvalid(f"the bundle {root} does not check:\n{as_text(sorted(set(source.findings)))}")
-    return _assemble(root, source, checked, checked.boundary, used)
+        raise _invalid(root, (*source.findings, *source.unkept))
+    bundle = _assemble(root, source, checked, checked.boundary, used)
+    return Draft(bundle, source, tuple(sorted(set(source.unkept))))
+
+
+def _invalid(root: Path, findings: Iterable[BundleFinding]) -> BundleInvalid:
+    return BundleInvalid(f"the bundle {root} does not check:\n{as_text(sorted(set(findings)))}")
 
 
 def bundle_hash(root: Path) -> str:

@@ -23,20 +23,37 @@ from router.contract import LEVELS, Concern, Frozen, Label, RiskTier
 
 PROPERTY_NAMES: Final = frozenset(
     {
-        *("hosted", "provider", "region", "lane", "lane_jurisdictions", "cleared_for", "redacts"),
+        *("hosted", "provider", "region", "lane", "tool", "lane_jurisdictions", "cleared_for", "redacts"),
         *("org", "level", "categories", "jurisdictions", "risk_tier", "attack", "harm", "redacted"),
     }
 )
-"""What a property's condition can ask about: the lane, the tenant, the label, the tier, the alarms, what was redacted."""
+"""What a property's condition can ask about: the lane or tool, the tenant, the label, the tier, the alarms, what was redacted.
+
+Of a tool, `hosted` is whether it reaches outside, `lane_jurisdictions` where it runs; it has no provider, and clears and redacts nothing.
+"""
+
+
+Ways = Literal["lanes", "tools"]
+_ACTION: Final[dict[Ways, Literal["send", "call_tool"]]] = {"lanes": "send", "tools": "call_tool"}
 
 
 class BoundaryProperty(Frozen):
-    """Wherever the condition `when` holds (over `PROPERTY_NAMES`), the boundary must `deny` or `allow`."""
+    """Wherever the condition `when` holds (over `PROPERTY_NAMES`), the boundary must `deny` or `allow`.
+
+    `of`: the ways it is about. Left out, a `deny` is about every way that a text can leave by, lanes and tools; an `allow` is about lanes.
+    """
 
     id: str
     because: str
     when: str
     must: Literal["deny", "allow"]
+    of: tuple[Ways, ...] = ()
+
+    @property
+    def actions(self) -> tuple[Literal["send", "call_tool"], ...]:
+        """What Cedar calls the ways that it is about."""
+        about = self.of or (("lanes", "tools") if self.must == "deny" else ("lanes",))
+        return tuple(_ACTION[ways] for ways in about)
 
 
 class PropertiesFile(Frozen):

@@ -6,8 +6,7 @@ class, but on each value of whatever it reads, wherever the table's verdict is n
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice, product
-from math import prod
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from router.boundary import HOME, Boundary
 from router.bundle.files import LaneSpec
 from router.bundle.promises import BoundaryProperty
-from router.bundle.space import Space, Value, Values, kind_of
+from router.bundle.space import ACTIONS, Action, Question, Space, Value, Values, Way, WaySpec, kind_of, leads_out
 from router.bundle.verdicts import Table, Tabulator, Truth
 from router.rules import Facts, Rule, RuleError, compile_rule
 
@@ -26,32 +25,23 @@ _TRIED: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The boundary's answers to the whole space: a table for each tenant and lane. Those that no policy tells apart share one."""
+    """The boundary's answers to the whole space: a table for each tenant and way; `asked` questions were put to Cedar for it.
+
+    Tenants and ways that no policy tells apart share a table.
+    """
 
     space: Space
-    tables: Mapping[tuple[str, str], Table]
-
-    @property
-    def asked(self) -> int:
-        """How many questions were put to Cedar."""
-        return sum(table.asked for table in self._distinct())
+    tables: Mapping[tuple[str, Way], Table]
+    asked: int
 
     @property
     def classes(self) -> int:
         """How many kinds of question the policies tell apart."""
-        return sum(table.allowed.size for table in self._distinct())
+        return sum(table.allowed.size for action in ACTIONS for table in self.distinct(action))
 
-    def _distinct(self) -> list[Table]:
-        return list({id(table): table for table in self.tables.values()}.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question to the boundary."""
-
-    org: str
-    lane: str
-    values: Values
+    def distinct(self, action: Action) -> list[Table]:
+        """Return each table of an action once."""
+        return list({id(table): table for (_, way), table in self.tables.items() if way.action == action}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +60,36 @@ class Proof:
 
 def all_verdicts(space: Space, boundary: Boundary) -> Verdicts:
     """Tabulate the whole space. Raises `SpaceTooLarge`, `TablesDisagree`."""
-    tabulator = Tabulator(space.axes, boundary)
-    kinds: dict[tuple[str, str], Table] = {}
-    tables: dict[tuple[str, str], Table] = {}
-    for org, name in space.pairs():
-        lane = space.lanes[name]
-        kind = kind_of(space.tenants[org], lane, tabulator.names)
+    tabulators = {action: Tabulator(action, space.axes[action], boundary) for action in ACTIONS}
+    kinds: dict[tuple[str, str, str], Table] = {}
+    tables: dict[tuple[str, Way], Table] = {}
+    for org, way in space.pairs():
+        tabulator, spec = tabulators[way.action], space.ways[way]
+        kind = (way.action, *kind_of(space.tenants[org], spec, tabulator.names))
         if kind not in kinds:
-            (kinds[kind],) = tabulator.tables(org, lane)
-        tables[org, name] = kinds[kind]
-    return Verdicts(space, tables)
+            (kinds[kind],) = tabulator.tables(org, way, spec)
+        tables[org, way] = kinds[kind]
+    return Verdicts(space, tables, sum(tabulator.asked for tabulator in tabulators.values()))
 
 
 def prove(rule: BoundaryProperty, verdicts: Verdicts) -> Proof:
     """Hold a property against every verdict. One that can't be evaluated does not hold."""
     try:
         condition = compile_rule(rule.when)
-        broken = next(breaking(rule, condition, verdicts), None)
-        ever = True if broken is not None else _ever(condition, verdicts.space)
+        broken = next(breaking(rule, verdicts), None)
+        ever = True if broken is not None else _ever(rule, condition, verdicts.space)
     except RuleError as error:
         return Proof(rule, holds=False, because=str(error))
     return Proof(rule, broken is None, broken, ever=ever)
 
 
-def breaking(rule: BoundaryProperty, condition: Rule, verdicts: Verdicts) -> Iterator[Question]:
+def breaking(rule: BoundaryProperty, verdicts: Verdicts) -> Iterator[Question]:
     """Yield the questions that the boundary answers otherwise than the property says, one for each combination that can be told apart."""
-    asker = _Asker(condition, verdicts.space)
-    for (org, lane), table in verdicts.tables.items():
+    condition = compile_rule(rule.when)
+    evaluator = Evaluator(condition, verdicts.space)
+    for (org, way), table in verdicts.tables.items():
+        if way.action not in rule.actions:
+            continue
         wrong = table.allowed if rule.must == "deny" else ~table.allowed
         read = [
             at for at, group in enumerate(table.groups) if any(axis.name in condition.variables for axis in group.axes)
@@ -108,20 +101,20 @@ def breaking(rule: BoundaryProperty, condition: Rule, verdicts: Verdicts) -> Ite
                 values: dict[str, Value] = {}
                 for at, place in zip(read, places, strict=True):
                     values |= table.groups[at].values(int(place))
-                if asker.holds(org, lane, values):
-                    yield from _with_the_rest(org, lane, table, wrong, combination, rest, values)
+                if evaluator.holds(Question(org, way, values)):
+                    yield from _with_the_rest(org, way, table, wrong, combination, rest, values)
 
 
 def in_words(question: Question) -> str:
     """Say which question breaks a property."""
     values = {name: ", ".join(value) if isinstance(value, tuple) else value for name, value in question.values.items()}
     said = "; ".join(f"{name} {value or 'none'}" for name, value in values.items())
-    return f"{question.org} to lane {question.lane} with {said}"
+    return f"{question.org} to {question.way} with {said}"
 
 
 def _with_the_rest(
     org: str,
-    lane: str,
+    way: Way,
     table: Table,
     wrong: Truth,
     combination: NDArray[np.intp],
@@ -134,40 +127,44 @@ def _with_the_rest(
         whole = list(map(int, combination))
         for at, chosen in zip(rest, others, strict=True):
             whole[at] = int(chosen)
-        yield Question(org, lane, {**table.values(whole), **values})
+        yield Question(org, way, {**table.values(whole), **values})
 
 
-def _ever(condition: Rule, space: Space) -> bool | None:
+def _ever(rule: BoundaryProperty, condition: Rule, space: Space) -> bool | None:
     """Tell whether the condition holds of any question at all: one that holds of none promises nothing."""
-    asker = _Asker(condition, space)
-    read = [axis for axis in space.axes if axis.name in condition.variables]
-    names = [axis.name for axis in read]
-    every = product(space.pairs(), product(*(axis.values for axis in read)))
-    held = (
-        asker.holds(org, lane, dict(zip(names, values, strict=True))) for (org, lane), values in islice(every, _TRIED)
-    )
-    if any(held):
-        return True
-    return False if len(space.tenants) * len(space.lanes) * prod(len(axis.values) for axis in read) <= _TRIED else None
+    evaluator = Evaluator(condition, space)
+    tried = 0
+    for action in rule.actions:
+        read = [axis for axis in space.axes[action] if axis.name in condition.variables]
+        names = [axis.name for axis in read]
+        pairs = [(org, way) for org, way in space.pairs() if way.action == action]
+        for (org, way), values in product(pairs, product(*(axis.values for axis in read))):
+            if evaluator.holds(Question(org, way, dict(zip(names, values, strict=True)))):
+                return True
+            tried += 1
+            if tried == _TRIED:
+                return None
+    return False
 
 
-class _Asker:
-    """Evaluates a condition, once for what looks equal to it."""
+class Evaluator:
+    """Tells of which questions a property's condition holds. What looks equal to it is evaluated once."""
 
     def __init__(self, condition: Rule, space: Space) -> None:
         self._condition = condition
         self._space = space
         self._known: dict[tuple[object, ...], bool] = {}
-        self._outer: dict[tuple[str, str], dict[str, object]] = {}
+        self._outer: dict[tuple[str, Way], dict[str, object]] = {}
 
-    def holds(self, org: str, lane: str, values: Values) -> bool:
-        """Tell whether the condition holds. Raises `RuleError`."""
-        if (org, lane) not in self._outer:
-            facts = _lane_facts(org, self._space.lanes[lane])
-            self._outer[org, lane] = {name: facts[name] for name in facts if name in self._condition.variables}
-        facts = self._outer[org, lane] | {
+    def holds(self, question: Question) -> bool:
+        """Tell whether the condition holds; what it does not read need not be given. Raises `RuleError`."""
+        asked = question.org, question.way
+        if asked not in self._outer:
+            facts = _way_facts(question.org, self._space.ways[question.way])
+            self._outer[asked] = {name: facts[name] for name in facts if name in self._condition.variables}
+        facts = self._outer[asked] | {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
+            for name, value in question.values.items()
             if name in self._condition.variables
         }
         key = tuple(tuple(value) if isinstance(value, list) else value for value in facts.values())
@@ -176,15 +173,17 @@ class _Asker:
         return self._known[key]
 
 
-def _lane_facts(org: str, lane: LaneSpec) -> dict[str, object]:
-    """What a property can say of tenant and lane."""
+def _way_facts(org: str, way: WaySpec) -> dict[str, object]:
+    """What a property can say of a tenant and a lane or a tool."""
+    lane = way if isinstance(way, LaneSpec) else None
     return {
-        "hosted": lane.hosted is not None,
-        "provider": lane.hosted.provider if lane.hosted else HOME,
-        "region": lane.where,
-        "lane": lane.name,
-        "lane_jurisdictions": list(lane.jurisdictions),
-        "cleared_for": list(lane.cleared_for),
-        "redacts": list(lane.redact),
+        "hosted": leads_out(way),
+        "provider": (lane.hosted.provider if lane.hosted else HOME) if lane else "",
+        "region": lane.where if lane else "",
+        "lane": lane.name if lane else "",
+        "tool": "" if lane else way.name,
+        "lane_jurisdictions": list(way.jurisdictions),
+        "cleared_for": list(lane.cleared_for) if lane else [],
+        "redacts": list(lane.redact) if lane else [],
         "org": org,
     }

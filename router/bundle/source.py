@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from router.bundle.cases import CasesFile
 from router.bundle.cedar import CedarFile, read_cedar
 from router.bundle.files import LaddersFile, LanesFile, ModelsFile, RoutesFile, TenantsFile, TiersFile, ToolFile
 from router.bundle.finding import BundleFinding
 from router.bundle.lines import Document, YamlProblem, read_yaml
-from router.bundle.promises import BoundaryTestsFile, PropertiesFile
+from router.bundle.promises import BoundaryProperty, BoundaryTestsFile, PropertiesFile
 
 FileT = TypeVar("FileT", bound=BaseModel)
 _EMPTY = Document(None, {})
@@ -20,11 +21,16 @@ _EMPTY = Document(None, {})
 
 @dataclass(slots=True)
 class Source:
-    """A bundle as read. A part is None (or absent) when its file could not be read; `findings` then says why."""
+    """A bundle as read. A part is None (or absent) when its file could not be read; `findings` then says why.
+
+    `unkept` is what is wrong with a bundle that holds together: promises that its boundary breaks, routes that nobody reaches, ladders
+    that end in nothing. Such a bundle can be looked at; it is never run.
+    """
 
     files: Mapping[str, bytes]
     documents: dict[str, Document] = field(default_factory=dict)
     findings: list[BundleFinding] = field(default_factory=list)
+    unkept: list[BundleFinding] = field(default_factory=list)
     models: ModelsFile | None = None
     lanes: LanesFile | None = None
     ladders: LaddersFile | None = None
@@ -37,6 +43,12 @@ class Source:
     schema: str | None = None
     properties: PropertiesFile | None = None
     tests: BoundaryTestsFile | None = None
+    cases: dict[str, CasesFile] = field(default_factory=dict)
+
+    @property
+    def promised(self) -> tuple[BoundaryProperty, ...]:
+        """The properties that the boundary must keep; none where the file is left out."""
+        return self.properties.properties if self.properties else ()
 
     @property
     def hash(self) -> str:
@@ -54,6 +66,10 @@ class Source:
     def find(self, file: str, line: int, message: str, mend: str) -> None:
         """Note a finding."""
         self.findings.append(BundleFinding(file, line, message, mend))
+
+    def doubt(self, file: str, line: int, message: str, mend: str) -> None:
+        """Note what is wrong with a bundle that can still be looked at."""
+        self.unkept.append(BundleFinding(file, line, message, mend))
 
 
 SCHEMA_FILE = "boundary/schema.cedarschema"
@@ -75,6 +91,10 @@ def read_source(root: Path) -> Source:
             tool = _parse(source, name, ToolFile)
             if tool is not None:
                 source.tools[name] = tool
+        elif name == "tests.yaml" or (name.startswith("tests/") and name.endswith(".yaml")):
+            cases = _parse(source, name, CasesFile)
+            if cases is not None:
+                source.cases[name] = cases
         elif name.startswith("contracts/") and name.endswith(".json"):
             text = _text(source, name)
             if text is not None:

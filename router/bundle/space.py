@@ -1,31 +1,39 @@
-"""Which questions can the boundary be asked? Every tenant and lane, with every value of everything else a verdict may depend on.
+"""Which questions can the boundary be asked before something leaves? Every tenant and way, with all that a verdict may depend on.
 
-The names of a question are enumerated in the Cedar schema, so the space is finite. A name that the schema does not list is asked as
-`unknown`, which is one of the enumerated names: whatever a request's label holds, its question is in this space.
+A way is a lane (a text is sent there) or a tool (a text may end up in its arguments). The names of a question are enumerated in the Cedar
+schema, so the space is finite. A name that the schema does not list is asked as `unknown`, which is one of the enumerated names: whatever
+a request's label holds, its question is in this space.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import prod
-from typing import Final, cast
+from typing import Final, Literal, cast
 
-from router.boundary import Boundary, SendQuestion, Verdict, enumerated
-from router.bundle.files import LaneSpec, TenantSpec
-from router.contract import CONCERNS, LEVELS, RISK_TIERS, Concern, Label, Level, RiskTier
+from typing_extensions import override
 
+from router.boundary import Boundary, SendQuestion, ToolQuestion, Verdict, enumerated
+from router.bundle.files import LaneSpec, TenantSpec, ToolFile
+from router.contract import CONCERNS, LEVELS, RISK_TIERS, Concern, Decision, Label, Level, RiskTier
+from router.errors import NotProved
+
+Action = Literal["send", "call_tool"]
+ACTIONS: Final[tuple[Action, ...]] = ("send", "call_tool")
 Value = str | tuple[str, ...]
 Values = Mapping[str, Value]
 """One value for each axis, by its name."""
+WaySpec = LaneSpec | ToolFile
 
 MOST_NAMES: Final = 18
 """A set over more names than this has too many values to list them all (2^18 = 262,144)."""
 _LANE_UNSEEN: Final = frozenset({"purpose", "model", "timeouts", "price", "context_tokens"})
-_TENANT_UNSEEN: Final = frozenset({"keys", "label", "lanes", "tools", "egress"})
-"""What Cedar is not told of a lane and of a tenant. All else may tell them apart."""
+_TOOL_UNSEEN: Final = frozenset({"description", "parameters", "result", "timeout_seconds"})
+_TENANT_UNSEEN: Final = frozenset({"keys", "label", "lanes", "tools"})
+"""What Cedar is not told of a lane, a tool and a tenant. All else may tell them apart."""
 
 
-class SpaceTooLarge(Exception):
+class SpaceTooLarge(NotProved):
     """The bundle's schema makes more questions than can be looked at: nothing is claimed of them."""
 
 
@@ -44,27 +52,63 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Something that a text can be put into, by what that is called in Cedar and its own name."""
+
+    action: Action
+    name: str
+
+    @override
+    def __str__(self) -> str:
+        return f"lane {self.name}" if self.action == "send" else f"tool {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to the boundary."""
+
+    org: str
+    way: Way
+    values: Values
+
+    def as_json(self) -> dict[str, object]:
+        """Return it flat, as the commands print it."""
+        named = {"lane": self.way.name} if self.way.action == "send" else {"tool": self.way.name}
+        return {"org": self.org, **named, **self.values}
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
-    """All questions: every tenant with every lane and every combination of the axes' values."""
+    """All questions: every tenant with every way and every combination of the values of that way's axes."""
 
     tenants: Mapping[str, TenantSpec]
-    lanes: Mapping[str, LaneSpec]
-    axes: tuple[Axis, ...]
+    ways: Mapping[Way, WaySpec]
+    axes: Mapping[Action, tuple[Axis, ...]]
 
     def __len__(self) -> int:
-        return len(self.tenants) * len(self.lanes) * prod(len(axis.values) for axis in self.axes)
+        return sum(len(self.tenants) * prod(len(axis.values) for axis in self.axes[way.action]) for way in self.ways)
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Every tenant with every lane."""
-        return product(self.tenants, self.lanes)
+    def pairs(self) -> Iterator[tuple[str, Way]]:
+        """Every tenant with every way."""
+        return product(self.tenants, self.ways)
 
 
-def space_of(schema: str, tenants: Iterable[TenantSpec], lanes: Iterable[LaneSpec]) -> Space:
+def space_of(schema: str, tenants: Iterable[TenantSpec], lanes: Iterable[LaneSpec], tools: Iterable[ToolFile]) -> Space:
     """Return the space of a schema. Raises `SpaceTooLarge`."""
-    return Space({one.org: one for one in tenants}, {one.name: one for one in lanes}, axes_of(schema))
+    return Space({one.org: one for one in tenants}, ways_of(lanes, tools), axes_of(schema))
 
 
-def axes_of(*schemas: str) -> tuple[Axis, ...]:
+def ways_of(lanes: Iterable[LaneSpec], tools: Iterable[ToolFile]) -> dict[Way, WaySpec]:
+    """Name each lane and tool as a way."""
+    return {Way("send", lane.name): lane for lane in lanes} | {Way("call_tool", tool.name): tool for tool in tools}
+
+
+def leads_out(way: WaySpec) -> bool:
+    """Tell whether what is put into it leaves the cluster."""
+    return way.is_hosted if isinstance(way, LaneSpec) else way.reaches_outside
+
+
+def axes_of(*schemas: str) -> dict[Action, tuple[Axis, ...]]:
     """Return the axes of one schema, or of several together: a name that one does not list is asked of it as `unknown`."""
 
     def sets(name: str, entity: str) -> Axis:
@@ -73,15 +117,15 @@ def axes_of(*schemas: str) -> tuple[Axis, ...]:
 
     listed = frozenset[str]().union(*(enumerated(schema, "Concern") for schema in schemas))
     concerns = tuple(concern for concern in CONCERNS if concern in listed)
-    return (
+    common = (
         Axis("level", "Level", LEVELS),
         sets("categories", "Category"),
         sets("jurisdictions", "Jurisdiction"),
         Axis("risk_tier", "RiskTier", RISK_TIERS),
         Axis("attack", "Concern", concerns),
         Axis("harm", "Concern", concerns),
-        sets("redacted", "Category"),
     )
+    return {"send": (*common, sets("redacted", "Category")), "call_tool": common}
 
 
 def _subsets(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -99,25 +143,40 @@ def label_of(values: Values) -> Label:
     )
 
 
-def ask(boundary: Boundary, org: str, lane: LaneSpec, questions: Sequence[Values]) -> list[Verdict]:
+def values_of(decision: Decision) -> dict[str, Value]:
+    """Return the values that a decision's ways were asked with."""
+    label = decision.label
+    return {
+        "level": label.level,
+        "categories": label.categories,
+        "jurisdictions": label.jurisdictions,
+        "risk_tier": decision.risk_tier,
+        "attack": decision.attack,
+        "harm": decision.harm,
+        "redacted": (),
+    }
+
+
+def ask(boundary: Boundary, questions: Iterable[Question]) -> list[Verdict]:
     """Put questions to the boundary: the one place where the space's values become what the boundary takes."""
-    return boundary.ask([_question(org, lane, values) for values in questions])
+    return boundary.ask([_asked(question) for question in questions])
 
 
-def _question(org: str, lane: LaneSpec, values: Values) -> SendQuestion:
-    return SendQuestion(
-        org=org,
-        lane=lane.name,
-        label=label_of(values),
-        tier=cast("RiskTier", values["risk_tier"]),
-        attack=cast("Concern", values["attack"]),
-        harm=cast("Concern", values["harm"]),
-        redacted=cast("tuple[str, ...]", values["redacted"]),
-    )
+def _asked(question: Question) -> SendQuestion | ToolQuestion:
+    org, name, values = question.org, question.way.name, question.values
+    label, tier = label_of(values), cast("RiskTier", values["risk_tier"])
+    attack, harm = cast("Concern", values["attack"]), cast("Concern", values["harm"])
+    match question.way.action:
+        case "send":
+            return SendQuestion(org, name, label, tier, attack, harm, cast("tuple[str, ...]", values["redacted"]))
+        case "call_tool":
+            return ToolQuestion(org, name, label, tier, attack, harm)
 
 
-def kind_of(tenant: TenantSpec, lane: LaneSpec, spoken: frozenset[str]) -> tuple[str, str]:
-    """Return what policies can tell a tenant and a lane by: their attributes, and their names where a policy names them."""
+def kind_of(tenant: TenantSpec, way: WaySpec, spoken: frozenset[str]) -> tuple[str, str]:
+    """Return what policies can tell a tenant and a way by: their attributes, and their names where a policy names them."""
     unseen_tenant = _TENANT_UNSEEN if tenant.org in spoken else _TENANT_UNSEEN | {"org"}
-    unseen_lane = _LANE_UNSEEN if lane.name in spoken else _LANE_UNSEEN | {"name"}
-    return tenant.model_dump_json(exclude=set(unseen_tenant)), lane.model_dump_json(exclude=set(unseen_lane))
+    unseen_way = _LANE_UNSEEN if isinstance(way, LaneSpec) else _TOOL_UNSEEN
+    if way.name not in spoken:
+        unseen_way |= {"name"}
+    return tenant.model_dump_json(exclude=set(unseen_tenant)), way.model_dump_json(exclude=set(unseen_way))

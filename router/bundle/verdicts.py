@@ -1,10 +1,10 @@
-"""What does the boundary answer to every question there is, for one tenant and one lane? Cedar says; equal questions are asked once.
+"""What does the boundary answer to every question there is, for one tenant and one way out? Cedar says; equal questions are asked once.
 
 How the space becomes small enough, and why nothing is lost:
 
 1. Policies are cut into atoms (`router.bundle.atoms`). Axes that one atom reads together form a group; each group's values are all listed.
 2. Cedar answers each atom for each value of its group: yes, no, or an error. Of values that differ only in names which neither a policy nor
-   the lane mentions, one is asked: to Cedar, names are equal or not, and nothing else.
+   the lane or tool mentions, one is asked: to Cedar, names are equal or not, and nothing else.
 3. Values with the same answers to every atom are one class: a policy is a formula over its atoms, so it can't tell them apart. The
    formulas are worked out over all combinations of classes, errors as Cedar passes them on: a table of verdicts for the whole space.
 4. Cedar is asked the whole question again, for each combination of classes (one member of each by lot), or for `CHECKED` of them where
@@ -12,7 +12,7 @@ How the space becomes small enough, and why nothing is lost:
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from itertools import product
 from math import prod
@@ -21,19 +21,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router.boundary import BOUNDARY_ERROR, DEFAULT_DENY, UNKNOWN, Boundary, enumerated
+from router.boundary import BOUNDARY_ERROR, DEFAULT_DENY, UNKNOWN, Boundary, Verdict, enumerated
 from router.bundle.atoms import All, AnyOf, Atom, Formula, If, Not, Policies, strings, take_apart
-from router.bundle.files import LaneSpec
-from router.bundle.space import Axis, SpaceTooLarge, Value, Values, ask
+from router.bundle.space import Action, Axis, Question, SpaceTooLarge, Value, Values, Way, WaySpec, ask
+from router.errors import NotProved
 
 CHECKED: Final = 2_048
-"""So many combinations of classes, for each tenant and lane, are put to Cedar as whole questions again."""
+"""So many combinations of classes, for each tenant and way, are put to Cedar as whole questions again."""
 MOST_CLASSES: Final = 50_000_000
 MOST_VALUES: Final = 1 << 20
 Truth = NDArray[np.bool_]
 
 
-class TablesDisagree(Exception):
+class TablesDisagree(NotProved):
     """Cedar answers a whole question otherwise than the table: nothing the table says may be believed."""
 
 
@@ -63,7 +63,7 @@ class Holds:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Every verdict for one tenant and lane, an axis for each group; where each policy fires; how often Cedar was asked.
+    """Every verdict for one tenant and way, an axis for each group, and where each policy fires.
 
     Where anything errs, the boundary denies.
     """
@@ -72,7 +72,6 @@ class Table:
     allowed: Truth
     policies: Mapping[str, Holds]
     permits: frozenset[str]
-    asked: int
 
     def verdict(self, combination: tuple[int, ...]) -> tuple[bool, frozenset[str]]:
         """Tell whether a combination of classes is allowed, and which policies say so: the permits of a yes, the forbids of a no."""
@@ -102,23 +101,30 @@ class Table:
 class Tabulator:
     """Makes the tables of some boundaries over the same classes, so that their verdicts can be laid over each other."""
 
-    def __init__(self, axes: tuple[Axis, ...], *boundaries: Boundary) -> None:
+    def __init__(self, action: Action, axes: tuple[Axis, ...], *boundaries: Boundary) -> None:
         """Take the policies apart. Raises `SpaceTooLarge` when axes that are read together have too many values."""
         names = frozenset(axis.name for axis in axes)
-        policies = [take_apart(boundary.policies_text, names) for boundary in boundaries]
+        policies = [take_apart(boundary.policies_text, action, names) for boundary in boundaries]
         self.names = frozenset[str]().union(*(one.names for one in policies))
         self._groups = _groups(axes, [atom for one in policies for atom in one.atoms])
         self._base = {axis.name: axis.values[0] for axis in axes}
         self._askers = [_Asker(*pair, self._groups) for pair in zip(boundaries, policies, strict=True)]
 
-    def tables(self, org: str, *lanes: LaneSpec) -> tuple[Table, ...]:
-        """Return a table for each boundary: this tenant, and the lane as that boundary has it. Raises `SpaceTooLarge`, `TablesDisagree`."""
+    @property
+    def asked(self) -> int:
+        """How many questions were put to Cedar so far."""
+        return sum(asker.asked for asker in self._askers)
+
+    def tables(self, org: str, way: Way, *specs: WaySpec) -> tuple[Table, ...]:
+        """Return a table for each boundary: this tenant, and the way as that boundary has it. Raises `SpaceTooLarge`, `TablesDisagree`."""
         groups: list[Group] = []
         truths: list[dict[Atom, Holds]] = [{} for _ in self._askers]
         for axes in self._groups:
-            questions = [self._base | values for values in _all_values(axes)]
-            answers = [asker.atoms(axes, org, lane, questions) for asker, lane in zip(self._askers, lanes, strict=True)]
-            told_apart, members = _classes(np.vstack([*answers]))
+            values = [self._base | some for some in _all_values(axes)]
+            answers = [
+                asker.atoms(axes, org, way, spec, values) for asker, spec in zip(self._askers, specs, strict=True)
+            ]
+            told_apart, members = _classes(np.vstack(answers))
             shape = [len(members) if other is axes else 1 for other in self._groups]
             rows = iter(told_apart)
             for asker, truth in zip(self._askers, truths, strict=True):
@@ -126,18 +132,20 @@ class Tabulator:
                     row = next(rows).reshape(shape)
                     truth[atom] = Holds(row == _YES, row == _ERRS)
             groups.append(Group(axes, members))
-        asked = sum(prod(len(axis.values) for axis in axes) for axes in self._groups)
-        return tuple(
-            asker.checked(org, lane, _table(tuple(groups), asker.policies, truth, asked))
-            for asker, lane, truth in zip(self._askers, lanes, truths, strict=True)
-        )
+        tables = [
+            _table(tuple(groups), asker.policies, truth) for asker, truth in zip(self._askers, truths, strict=True)
+        ]
+        for asker, table in zip(self._askers, tables, strict=True):
+            asker.check(org, way, table)
+        return tuple(tables)
 
 
 class _Asker:
-    """One boundary and its policies' atoms, as Cedar is asked for them."""
+    """One boundary and its policies' atoms, as Cedar is asked for them. Counts the questions."""
 
     def __init__(self, boundary: Boundary, policies: Policies, groups: Sequence[tuple[Axis, ...]]) -> None:
         self.policies = policies
+        self.asked = 0
         self._boundary = boundary
         listed = {axis.entity: enumerated(boundary.schema_text, axis.entity) for axes in groups for axis in axes}
         strange = frozenset[str]().union(*(axis.names - listed[axis.entity] for axes in groups for axis in axes))
@@ -152,46 +160,50 @@ class _Asker:
     def _permitting(self, atoms: Sequence[Atom]) -> Boundary:
         return self._boundary.with_policies(self.policies.asking(atoms))
 
-    def atoms(self, axes: tuple[Axis, ...], org: str, lane: LaneSpec, questions: Sequence[Values]) -> NDArray[np.int8]:
-        """Return Cedar's answers to the atoms that read these axes: a row an atom, a column a question."""
-        spoken = self._spoken | frozenset(strings(lane.model_dump(mode="json")))
-        equal = [_under_other_names(axes, values, spoken) for values in questions]
-        distinct = {tuple(values.values()): values for values in equal}
-        places = {key: place for place, key in enumerate(distinct)}
-        answers = self._ask(axes, org, lane, list(distinct.values()))
-        return answers[:, [places[tuple(values.values())] for values in equal]]
+    def _ask(self, boundary: Boundary, org: str, way: Way, values: Sequence[Values]) -> list[Verdict]:
+        self.asked += len(values)
+        return ask(boundary, [Question(org, way, some) for some in values])
 
-    def _ask(self, axes: tuple[Axis, ...], org: str, lane: LaneSpec, questions: Sequence[Values]) -> NDArray[np.int8]:
+    def atoms(
+        self, axes: tuple[Axis, ...], org: str, way: Way, spec: WaySpec, values: Sequence[Values]
+    ) -> NDArray[np.int8]:
+        """Return Cedar's answers to the atoms that read these axes: a row an atom, a column a question."""
+        spoken = self._spoken | frozenset(strings(spec.model_dump(mode="json")))
+        equal = [_under_other_names(axes, some, spoken) for some in values]
+        distinct = {tuple(some.values()): some for some in equal}
+        places = {key: place for place, key in enumerate(distinct)}
+        answers = self._answers(axes, org, way, list(distinct.values()))
+        return answers[:, [places[tuple(some.values())] for some in equal]]
+
+    def _answers(self, axes: tuple[Axis, ...], org: str, way: Way, values: Sequence[Values]) -> NDArray[np.int8]:
         """Ask for all atoms at once; where one errs, for each by itself."""
         atoms = self.atoms_of[axes]
         rows = {str(atom.number): row for row, atom in enumerate(atoms)}
-        answers = np.zeros((len(atoms), len(questions)), np.int8)
+        answers = np.zeros((len(atoms), len(values)), np.int8)
         failed: list[int] = []
-        for at, verdict in enumerate(ask(self._asking[axes], org, lane, questions) if atoms else ()):
+        for at, verdict in enumerate(self._ask(self._asking[axes], org, way, values) if atoms else ()):
             if verdict.policies[0].id == BOUNDARY_ERROR:
                 failed.append(at)
             elif verdict.allowed:
                 answers[[rows[fired.id] for fired in verdict.policies], at] = _YES
         for atom, row in zip(atoms if failed else (), answers, strict=False):
-            for at, verdict in zip(
-                failed, ask(self._permitting([atom]), org, lane, [questions[at] for at in failed]), strict=True
-            ):
+            verdicts = self._ask(self._permitting([atom]), org, way, [values[at] for at in failed])
+            for at, verdict in zip(failed, verdicts, strict=True):
                 row[at] = _ERRS if verdict.policies[0].id == BOUNDARY_ERROR else _YES if verdict.allowed else _NO
         return answers
 
-    def checked(self, org: str, lane: LaneSpec, table: Table) -> Table:
-        """Put whole questions to the boundary itself, and hold its verdicts against the table."""
+    def check(self, org: str, way: Way, table: Table) -> None:
+        """Put whole questions to the boundary itself, and hold its verdicts against the table. Raises `TablesDisagree`."""
         lot = np.random.default_rng(0)
         size = table.allowed.size
         places = np.arange(size) if size <= CHECKED else np.sort(lot.choice(size, CHECKED, replace=False))
         combinations = [tuple(map(int, np.unravel_index(place, table.allowed.shape))) for place in places]
-        questions = [table.values(combination, lot) for combination in combinations]
-        verdicts = ask(self._boundary, org, lane, questions)
-        for values, combination, verdict in zip(questions, combinations, verdicts, strict=True):
+        values = [table.values(combination, lot) for combination in combinations]
+        verdicts = self._ask(self._boundary, org, way, values)
+        for some, combination, verdict in zip(values, combinations, verdicts, strict=True):
             said = verdict.allowed, frozenset(fired.id for fired in verdict.policies)
             if said != table.verdict(combination):
-                raise TablesDisagree(f"{org} to lane {lane.name}, {values}: Cedar says {verdict}")
-        return replace(table, asked=table.asked + len(questions))
+                raise TablesDisagree(f"{org} to {way}, {some}: Cedar says {verdict}")
 
 
 _NO, _YES, _ERRS = 0, 1, 2
@@ -238,7 +250,7 @@ def _classes(answers: NDArray[np.int8]) -> tuple[NDArray[np.int8], tuple[NDArray
     return told_apart, tuple(np.flatnonzero(which.ravel() == number) for number in range(told_apart.shape[1]))
 
 
-def _table(groups: tuple[Group, ...], policies: Policies, truth: Mapping[Atom, Holds], asked: int) -> Table:
+def _table(groups: tuple[Group, ...], policies: Policies, truth: Mapping[Atom, Holds]) -> Table:
     """Work out every policy's formula, then the verdict: a permit, no forbid, and nothing that errs."""
     shape = tuple(len(group.members) for group in groups)
     if prod(shape) > MOST_CLASSES:
@@ -248,7 +260,7 @@ def _table(groups: tuple[Group, ...], policies: Policies, truth: Mapping[Atom, H
     allowed = _any(shape, [fires[one].yes for one in permits])
     allowed &= ~_any(shape, [holds.yes for name, holds in fires.items() if name not in permits])
     allowed &= ~_any(shape, [holds.errs for holds in fires.values()])
-    return Table(groups, allowed, fires, permits, asked)
+    return Table(groups, allowed, fires, permits)
 
 
 def _any(shape: tuple[int, ...], arrays: Iterable[Truth]) -> Truth:

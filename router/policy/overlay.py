@@ -1,14 +1,14 @@
-"""Which questions does another version of the boundary answer otherwise, for lanes that lead out? Both tables, laid over each other."""
+"""Which questions does another version of the boundary answer otherwise, for ways that lead out? Both tables, laid over each other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router.bundle import Bundle
-from router.bundle.proof import Question
-from router.bundle.space import axes_of, kind_of
+from router.bundle.space import ACTIONS, Question, Way, WaySpec, axes_of, kind_of, leads_out, ways_of
 from router.bundle.verdicts import Table, Tabulator, Truth
 
 
@@ -17,23 +17,23 @@ class Shift:
     """Questions that one version lets out and the other does not.
 
     `opens`: the new one lets them out. `policies`: those that say so in the new version (the permits of what opens, the forbids of what
-    closes). `questions` counts all of them, over all these tenants and lanes; `example` is one.
+    closes). `questions` counts all of them, over all these tenants and ways; `example` is one.
     """
 
     opens: bool
     policies: tuple[str, ...]
     orgs: tuple[str, ...]
-    lanes: tuple[str, ...]
+    ways: tuple[Way, ...]
     questions: int
     example: Question
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What one set of policies changes for one tenant and lane."""
+    """What one set of policies changes for one tenant and way."""
 
     org: str
-    lane: str
+    way: Way
     questions: int
     example: Question
 
@@ -41,22 +41,22 @@ class _Change:
 def shifts(old: Bundle, new: Bundle) -> tuple[Shift, ...]:
     """Return what opens and what closes between two versions, over every question there is. Raises `SpaceTooLarge`, `TablesDisagree`.
 
-    A lane that leads to another end than before is a new one: what the old one was allowed says nothing of it.
+    A way that leads to another end than before is a new one: what was allowed of the old one says nothing of it.
     """
     found: dict[tuple[bool, tuple[str, ...]], list[_Change]] = {}
-    for org, lane, before, after in _pairs(old, new):
-        was_out = _let_out(before, old, org, lane)
-        is_out = _let_out(after, new, org, lane)
-        newly_out = is_out & ~was_out if _same_end(old, new, lane) else is_out
+    for org, way, before, after in _pairs(old, new):
+        was_out = _let_out(before, old, org, way)
+        is_out = _let_out(after, new, org, way)
+        newly_out = is_out & ~was_out if _same_end(old, new, way) else is_out
         for opens, changed in ((True, newly_out), (False, was_out & ~is_out)):
-            for policies, change in _by_policies(after, changed, org, lane):
+            for policies, change in _by_policies(after, changed, org, way):
                 found.setdefault((opens, policies), []).append(change)
     return tuple(
         Shift(
             opens,
             policies,
             tuple(dict.fromkeys(change.org for change in changes)),
-            tuple(dict.fromkeys(change.lane for change in changes)),
+            tuple(dict.fromkeys(change.way for change in changes)),
             sum(change.questions for change in changes),
             changes[0].example,
         )
@@ -64,46 +64,57 @@ def shifts(old: Bundle, new: Bundle) -> tuple[Shift, ...]:
     )
 
 
-def _pairs(old: Bundle, new: Bundle) -> Iterator[tuple[str, str, Table, Table]]:
-    """Both tables of each tenant and each lane that leads out in either version. What no policy tells apart shares them."""
-    tabulator = Tabulator(axes_of(old.boundary.schema_text, new.boundary.schema_text), old.boundary, new.boundary)
+def _pairs(old: Bundle, new: Bundle) -> Iterator[tuple[str, Way, Table, Table]]:
+    """Both tables of each tenant and each way that leads out in either version. What no policy tells apart shares them."""
+    axes = axes_of(old.boundary.schema_text, new.boundary.schema_text)
+    tabulators = {action: Tabulator(action, axes[action], old.boundary, new.boundary) for action in ACTIONS}
+    before, after = (ways_of(bundle.lanes.values(), bundle.tools.values()) for bundle in (old, new))
     kinds: dict[tuple[object, ...], tuple[Table, ...]] = {}
-    for org in {**old.tenants, **new.tenants}:
-        for name in {**old.lanes, **new.lanes}:
-            lanes = [bundle.lanes[name] for bundle in (old, new) if name in bundle.lanes]
-            if not any(lane.is_hosted for lane in lanes):
-                continue
-            kind = tuple(_kind(bundle, org, name, tabulator.names) for bundle in (old, new))
-            if kind not in kinds:
-                kinds[kind] = tabulator.tables(org, lanes[0], lanes[-1])
-            before, after = kinds[kind]
-            yield org, name, before, after
+    for org, way in product({**old.tenants, **new.tenants}, {**before, **after}):
+        specs = [ways[way] for ways in (before, after) if way in ways]
+        if not any(map(leads_out, specs)):
+            continue
+        tabulator = tabulators[way.action]
+        # INVARIANT: a boundary denies everything to a tenant or a way that it does not have.
+        kind = (way.action, _kind(old, org, before.get(way), tabulator), _kind(new, org, after.get(way), tabulator))
+        if kind not in kinds:
+            kinds[kind] = tabulator.tables(org, way, specs[0], specs[-1])
+        was, is_now = kinds[kind]
+        yield org, way, was, is_now
 
 
-def _kind(bundle: Bundle, org: str, lane: str, spoken: frozenset[str]) -> tuple[str, str] | None:
-    """None for a tenant or a lane that this version does not have: its boundary denies it everything."""
-    if org not in bundle.tenants or lane not in bundle.lanes:
+def _kind(bundle: Bundle, org: str, way: WaySpec | None, tabulator: Tabulator) -> tuple[str, str] | None:
+    if org not in bundle.tenants or way is None:
         return None
-    return kind_of(bundle.tenants[org], bundle.lanes[lane], spoken)
+    return kind_of(bundle.tenants[org], way, tabulator.names)
 
 
-def _let_out(table: Table, bundle: Bundle, org: str, lane: str) -> Truth:
-    """Where this version lets a text out of the cluster: the boundary allows it, and nothing else closes the lane to the tenant."""
-    tenant, spec = bundle.tenants.get(org), bundle.lanes.get(lane)
-    closed = tenant is None or spec is None or not spec.is_hosted or bool(tenant.lanes and lane not in tenant.lanes)
-    shut = bundle.egress == "none" or (tenant is not None and tenant.egress == "none")
-    return np.zeros_like(table.allowed) if closed or shut else table.allowed
+def _let_out(table: Table, bundle: Bundle, org: str, way: Way) -> Truth:
+    """Where this version lets a text out of the cluster: the boundary allows it, and nothing else closes the way to the tenant."""
+    return table.allowed if is_open(bundle, org, way) else np.zeros_like(table.allowed)
 
 
-def _same_end(old: Bundle, new: Bundle, lane: str) -> bool:
-    """Tell whether a lane leads where it led."""
-    before, after = (bundle.lanes[lane].hosted if lane in bundle.lanes else None for bundle in (old, new))
+def is_open(bundle: Bundle, org: str, way: Way) -> bool:
+    """Tell whether a way leads out for a tenant as far as anything but the boundary says."""
+    tenant = bundle.tenants.get(org)
+    spec = bundle.lanes.get(way.name) if way.action == "send" else bundle.tools.get(way.name)
+    if tenant is None or spec is None or "none" in {bundle.egress, tenant.egress}:
+        return False
+    named = tenant.lanes if way.action == "send" else tenant.tools
+    return leads_out(spec) and (not named or way.name in named)
+
+
+def _same_end(old: Bundle, new: Bundle, way: Way) -> bool:
+    """Tell whether a way leads where it led. Where a tool leads is not known here: its name stands for it."""
+    if way.action == "call_tool":
+        return way.name in old.tools and way.name in new.tools
+    before, after = (bundle.lanes[way.name].hosted if way.name in bundle.lanes else None for bundle in (old, new))
     if before is None or after is None:
         return False
     return (before.provider, before.base_url, before.region) == (after.provider, after.base_url, after.region)
 
 
-def _by_policies(table: Table, changed: Truth, org: str, lane: str) -> Iterator[tuple[tuple[str, ...], _Change]]:
+def _by_policies(table: Table, changed: Truth, org: str, way: Way) -> Iterator[tuple[tuple[str, ...], _Change]]:
     """Put changed verdicts together that the same policies speak of."""
     cells = np.nonzero(changed)
     if not cells[0].size:
@@ -117,7 +128,7 @@ def _by_policies(table: Table, changed: Truth, org: str, lane: str) -> Iterator[
         place = tuple(int(axis[first[number]]) for axis in cells)
         policies = tuple(sorted(name for name, speaking in zip(names, column, strict=True) if speaking))
         questions = int(sizes[which.ravel() == number].sum())
-        yield policies or ("default-deny",), _Change(org, lane, questions, Question(org, lane, table.values(place)))
+        yield policies or ("default-deny",), _Change(org, way, questions, Question(org, way, table.values(place)))
 
 
 def _along(array: Truth, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from router.bundle import Bundle
-from router.bundle.proof import Question, in_words
+from router.bundle.proof import in_words
+from router.bundle.space import Question
 from router.contract import LEVELS, RISK_TIERS, Label, Level
 from router.labels import at_most
 from router.policy.overlay import Shift, shifts
@@ -25,13 +26,19 @@ class Widening:
 
 def widens(old: Bundle, new: Bundle) -> tuple[Widening, ...]:
     """Return every way in which `new` lets out more than `old`; nothing when it does not. Raises `SpaceTooLarge`, `TablesDisagree`."""
-    opened = (_opened(shift) for shift in shifts(old, new) if shift.opens)
-    return (*opened, *_lower_labels(old, new), *_lower_tiers(old, new), *_routes(old, new))
+    return (*(_opened(shift) for shift in shifts(old, new) if shift.opens), *lowered(old, new))
+
+
+def lowered(old: Bundle, new: Bundle) -> Iterator[Widening]:
+    """Yield what may label the same text lower than before, so that the boundary is asked an easier question of it."""
+    yield from _lower_labels(old, new)
+    yield from _lower_tiers(old, new)
+    yield from _routes(old, new)
 
 
 def _opened(shift: Shift) -> Widening:
     what = (
-        f"{' and '.join(shift.policies)} let out to {', '.join(shift.lanes)}, for {', '.join(shift.orgs)}, "
+        f"{' and '.join(shift.policies)} let out to {', '.join(map(str, shift.ways))}, for {', '.join(shift.orgs)}, "
         f"what stayed before ({shift.questions:,} questions): {in_words(shift.example)}"
     )
     return Widening("boundary", what, shift.example)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from router.boundary import Boundary, House
-from router.bundle.files import Hosted, LaneSpec, TenantSpec
+from router.bundle.files import Hosted, LaneSpec, TenantSpec, ToolFile
 from router.bundle.space import Space, space_of
 
 SCHEMA = """
@@ -19,10 +19,17 @@ entity Lane = {
   hosted: Bool, provider: Provider, region: Region,
   jurisdictions: Set<Jurisdiction>, cleared_for: Set<Category>, redacts: Set<Category>,
 };
+entity Tool = { side_effect: SideEffect, reaches_outside: Bool, jurisdictions: Set<Jurisdiction> };
+entity SideEffect enum ["read", "write", "irreversible"];
 action send appliesTo {
   principal: [Tenant], resource: [Lane],
   context: { level: Level, categories: Set<Category>, jurisdictions: Set<Jurisdiction>, risk_tier: RiskTier,
     attack: Concern, harm: Concern, redacted: Set<Category> },
+};
+action call_tool appliesTo {
+  principal: [Tenant], resource: [Tool],
+  context: { level: Level, categories: Set<Category>, jurisdictions: Set<Jurisdiction>, risk_tier: RiskTier,
+    attack: Concern, harm: Concern },
 };
 """
 HOSTED = Hosted(provider="someone", base_url="https://example.com", model="m", api_key_env="KEY", region="us")
@@ -31,6 +38,7 @@ LANES = (
     LaneSpec(name="away", hosted=HOSTED, jurisdictions=("EU",)),
     LaneSpec(name="cleared", hosted=HOSTED, cleared_for=("pii",)),
 )
+TOOLS = (ToolFile(name="search", description="", side_effect="read", parameters={}, jurisdictions=("EU",)),)
 TENANTS = (TenantSpec(org="one"), TenantSpec(org="two"), TenantSpec(org="three"))
 
 CONDITIONS = (
@@ -69,6 +77,7 @@ SCOPES = (
     "principal, action, resource",
     'principal == Tenant::"one", action == Action::"send", resource',
     'principal, action == Action::"send", resource == Lane::"cleared"',
+    'principal, action == Action::"call_tool", resource',
 )
 
 
@@ -86,8 +95,8 @@ def policy_texts(draw: st.DrawFn) -> str:
 
 
 def boundary_of(text: str) -> Boundary:
-    return Boundary(text, SCHEMA, House(LANES, TENANTS))
+    return Boundary(text, SCHEMA, House(LANES, TENANTS, TOOLS))
 
 
 def space() -> Space:
-    return space_of(SCHEMA, TENANTS, LANES)
+    return space_of(SCHEMA, TENANTS, LANES, TOOLS)

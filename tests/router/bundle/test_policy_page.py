@@ -9,6 +9,7 @@ import pytest
 
 from router.boundary import SendQuestion
 from router.bundle import Bundle, check_bundle, load_bundle
+from router.bundle.load import load_draft
 from router.bundle.variables import VARIABLES
 from router.contract import Label, Message, RouteRequest, TextPart, Topic
 from router.decide import decide
@@ -47,7 +48,7 @@ def no_findings(text: str, message: int) -> tuple[()]:
 
 
 def test_every_example_is_tried_below() -> None:
-    assert set(EXAMPLES) == {"routes.yaml", "tiers.yaml", "boundary/ours.cedar", "boundary/legal.cedar"}
+    assert set(EXAMPLES) == {"routes.yaml", "tiers.yaml", "boundary/ours.cedar", "boundary/legal.cedar", "tests.yaml"}
 
 
 def test_the_table_of_variables_is_true_to_the_code() -> None:
@@ -89,6 +90,16 @@ def test_the_forbid_closes_one_lane_to_one_tenant(folder: Path, heads: ScriptedH
 
     assert "eu-without-code-lane" in fired("example-eu")
     assert fired("local") == ["unsensitive-may-leave"]
+
+
+def test_the_case_is_one_of_the_bundles_and_passes(folder: Path, heads: ScriptedHeads) -> None:
+    with (folder / "tests.yaml").open("a") as file:
+        file.write(EXAMPLES["tests.yaml"])
+
+    cases = load_draft(folder, heads).source.cases["tests.yaml"].cases
+
+    decision = decide(ask(**cases[-1].request), load_bundle(folder, heads), State(), scan=no_findings)
+    assert (decision.route, decision.lane) == (cases[-1].expect.route, cases[-1].expect.lane)
 
 
 def add_policy(folder: Path, name: str) -> None:
