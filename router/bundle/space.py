@@ -143,9 +143,10 @@ def label_of(values: Values) -> Label:
     )
 
 
-def values_of(decision: Decision) -> dict[str, Value]:
-    """Return the values that a decision's ways were asked with."""
-    label = decision.label
+def values_of(decision: Decision, lane: str | None = None) -> dict[str, Value]:
+    """Return the values that a decision's ways were asked with: a lane that redacts about the rest, and what was taken out."""
+    redacts = next((rung.redacts for rung in decision.ladder if rung.lane == lane and rung.redacts is not None), None)
+    label = decision.label if redacts is None else redacts.label
     return {
         "level": label.level,
         "categories": label.categories,
@@ -153,7 +154,7 @@ def values_of(decision: Decision) -> dict[str, Value]:
         "risk_tier": decision.risk_tier,
         "attack": decision.attack,
         "harm": decision.harm,
-        "redacted": (),
+        "redacted": () if redacts is None else redacts.categories,
     }
 
 

@@ -13,7 +13,8 @@ from router.bundle.space import Question, Way, ask, values_of
 from router.bundle.variables import variables_of
 from router.contract import Cause, Decision, Label, PolicyFired, RouteRequest
 from router.decide import decide
-from router.decide.judge import Judgement, judge, judge_tier, raised
+from router.decide.judge import Judgement, judge, judge_tier
+from router.decide.spans import raised
 from router.errors import BadRequest
 from router.labels import join
 from router.rules import Facts, Rule, RuleError
@@ -145,7 +146,7 @@ def _lanes(request: RouteRequest, bundle: Bundle, decision: Decision) -> Iterato
     planned = [step.lane for step in steps if step.lane in causes]
     for name in dict.fromkeys([*planned, *causes, *closed]):
         lane = bundle.lanes[name]
-        (verdict,) = ask(bundle.boundary, [Question(request.org, Way("send", name), values_of(decision))])
+        (verdict,) = ask(bundle.boundary, [Question(request.org, Way("send", name), values_of(decision, name))])
         yield LaneAsked(
             name, lane.is_hosted, causes.get(name, ("start",)), verdict.allowed, verdict.policies, closed.get(name)
         )

@@ -33,6 +33,7 @@ def lowered(old: Bundle, new: Bundle) -> Iterator[Widening]:
     """Yield what may label the same text lower than before, so that the boundary is asked an easier question of it."""
     yield from _lower_labels(old, new)
     yield from _lower_tiers(old, new)
+    yield from _redactions(old, new)
     yield from _routes(old, new)
 
 
@@ -95,6 +96,15 @@ def _lower_tiers(old: Bundle, new: Bundle) -> Iterator[Widening]:
             yield Widening("tier", f"the tier rule {rule.spec.id} gives {later.tier}, not {rule.spec.tier}")
         elif later.when != rule.spec.when:
             yield Widening("tier", f"the tier rule {rule.spec.id} has another condition")
+
+
+def _redactions(old: Bundle, new: Bundle) -> Iterator[Widening]:
+    """What a lane takes out no longer keeps a text from it."""
+    for name, lane in new.lanes.items():
+        before = old.lanes[name].redact if name in old.lanes else ()
+        if more := sorted(set(lane.redact).difference(before)):
+            what = f"texts with {', '.join(more)} data may go to lane {name}, which puts placeholders in its place"
+            yield Widening("label", what)
 
 
 def _routes(old: Bundle, new: Bundle) -> Iterator[Widening]:

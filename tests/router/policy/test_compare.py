@@ -3,6 +3,7 @@ from pathlib import Path
 
 from router.bundle import Bundle
 from router.bundle.source import read_source
+from router.bundle.space import Way
 from router.policy.compare import compare_bundles
 from router.policy.sample import sample_lines
 from tests.router.policy.requests import parse
@@ -64,7 +65,7 @@ def test_what_no_traffic_asks_is_seen_in_the_verdicts(starter: Bundle, version: 
 
     assert found.traffic.changed == []
     (shift,) = found.shifts
-    assert (shift.opens, shift.lanes) == (True, ("premium",))
+    assert (shift.opens, shift.ways) == (True, (Way("send", "premium"),))
     assert "UK" in shift.example.values["jurisdictions"]
     assert found.newly_leaves
 

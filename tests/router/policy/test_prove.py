@@ -199,3 +199,75 @@ def test_a_mutant_of_the_policies_that_lets_more_out_is_found_by_the_proof(
     opens = any(shift.opens for shift in shifts(starter, draft.bundle))
     broken = [one.proof.rule.id for one in prove(draft).proved if not one.proof.holds]
     assert not opens or broken
+
+
+# ------------------------------------------------------------------ tools, redaction, egress: none
+
+OUTSIDE = ("tools/refund_eligibility.yaml", "reaches_outside: false", "reaches_outside: true")
+
+
+def test_a_tool_that_reaches_outside_is_held_to_the_same_promises(draft: Callable[..., Draft]) -> None:
+    report = prove(draft(OUTSIDE))
+
+    assert report.holds
+    assert any("tool refund_eligibility" in map(str, exits.open) for exits in report.exits)
+
+
+def test_protected_data_that_could_end_up_in_a_tool_outside_breaks_the_promise(draft: Callable[..., Draft]) -> None:
+    opened = draft(
+        OUTSIDE,
+        ("boundary/tools.cedar", "when { !resource.reaches_outside };", "when { true };"),
+        ("boundary/tools.cedar", "when { resource.reaches_outside }\nunless", "when { false }\nunless"),
+    )
+
+    broken = {one.proof.rule.id: one for one in prove(opened).proved if not one.proof.holds}
+
+    assert "protected-data-never-leaves" in broken
+    question = broken["protected-data-never-leaves"].as_json()["question"]
+    assert question["tool"] == "refund_eligibility"
+    assert question["categories"] != ()
+
+
+def test_a_promise_about_what_was_redacted_is_shown_by_a_text_that_is_redacted(draft: Callable[..., Draft]) -> None:
+    promise = (
+        "\n  - id: no-mail-leaves-redacted\n    because: b\n    when: hosted && 'pii' in redacted\n    must: deny\n"
+    )
+    redacting = draft(
+        ("lanes.yaml", "    context_tokens: 128000\n", "    redact: [pii]\n    context_tokens: 128000\n"),
+        ("boundary/properties.yaml", "properties:\n", f"properties:{promise}"),
+    )
+
+    (shown,) = [one for one in prove(redacting).proved if not one.proof.holds]
+
+    assert shown.witness is not None
+    assert shown.proof.rule.id == "no-mail-leaves-redacted"
+
+
+@pytest.mark.parametrize(
+    ("edit", "declared"),
+    [
+        (("lanes.yaml", "egress: open", "egress: none"), "the bundle"),
+        (
+            ("tenants.yaml", "    tools: [ticket_lookup]", "    egress: none\n    tools: [ticket_lookup]"),
+            "tenant example-eu",
+        ),
+        (("routes.yaml", "    lane: code\n", "    lane: code\n    egress: none\n"), "route code"),
+    ],
+)
+def test_where_egress_is_none_no_decision_has_a_way_out(
+    draft: Callable[..., Draft], edit: tuple[str, str, str], declared: str
+) -> None:
+    report = prove(draft(edit))
+
+    assert report.holds
+    assert report.egress is not None
+    assert report.egress.declared == (declared,)
+    assert report.egress.decisions > 0
+    assert report.egress.as_json()["hosted_rungs"] == 0
+    if declared == "the bundle":
+        assert all(exits.open == () for exits in report.exits)
+        assert any(exits.planned for exits in report.exits)
+
+
+def test_a_bundle_that_declares_no_such_thing_says_nothing_of_it(draft: Callable[..., Draft]) -> None:
+    assert prove(draft()).egress is None

@@ -113,3 +113,31 @@ def test_an_alarm_that_only_the_classifier_flags_is_wider_than_one_with_a_score(
         "harm is flagged by the classifier alone, not from a score of 0.8"
     ]
     assert widens(unscored, scored) == ()
+
+
+def test_a_tool_that_reaches_outside_is_a_way_out_too(starter: Bundle, version: Version) -> None:
+    wider = version(("tools/refund_eligibility.yaml", "reaches_outside: false", "reaches_outside: true"))
+
+    found = widens(starter, wider)
+
+    assert any("tool refund_eligibility" in one.what for one in found), found
+    assert widens(wider, starter) == ()
+
+
+def test_a_lane_that_takes_more_out_lets_more_texts_through(starter: Bundle, version: Version) -> None:
+    redacting = version(
+        ("lanes.yaml", "    context_tokens: 128000\n", "    redact: [pii]\n    context_tokens: 128000\n")
+    )
+
+    assert [one.what for one in widens(starter, redacting)] == [
+        "texts with pii data may go to lane premium, which puts placeholders in its place"
+    ]
+    assert widens(redacting, starter) == ()
+
+
+def test_what_lets_nothing_leave_is_narrower_and_opening_it_again_wider(starter: Bundle, version: Version) -> None:
+    closed = version(("tenants.yaml", "    tools: [ticket_lookup]", "    egress: none\n    tools: [ticket_lookup]"))
+
+    assert widens(starter, closed) == ()
+    assert all("example-eu" in one.what for one in widens(closed, starter))
+    assert widens(closed, starter)
