@@ -21,6 +21,7 @@ from router.contract import (
     Finished,
     Label,
     PolicyFired,
+    Redacted,
     Rung,
     Sampling,
     Skipped,
@@ -324,6 +325,17 @@ The caller got the answer after 1.3 s (HTTP 200).
     assert explain_line(hosted_answer()) == snapshot(
         "acme (user u-17) asked; nothing sensitive found; low risk, public; route `general`, because no narrower route holds; answered by premium (gpt-5) in 1.3 s; 1,893 bytes left the building to openai by lane premium (ledger entry 17)."
     )
+
+
+def test_a_redaction_is_told_by_kinds_and_numbers() -> None:
+    taken = Redacted(
+        attempt=1, lane="premium", categories=("pii",), entities={"PERSON": 2, "EMAIL_ADDRESS": 1}, label=Label()
+    )
+
+    told = explain(record(decisions=(decided(),), redactions=(taken,), finished=finished("answered")))
+
+    sentence = "Before it was sent to premium, placeholders took the place of person ×2 and email address; the values were put back into the answer."
+    assert sentence in told
 
 
 def test_a_caller_who_went_away() -> None:
