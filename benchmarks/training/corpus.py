@@ -40,18 +40,20 @@ class Example:
     regulated: tuple[str, ...]
     stronger: bool = False
     weaker: bool = False
+    subject: str = ""
 
     @property
-    def stronger_needed(self) -> bool:
-        """Whether only the stronger model got it right."""
-        return self.stronger and not self.weaker
+    def gain(self) -> int:
+        """What the stronger model would have won: 1, 0, or -1 where the weaker one alone got it right."""
+        return int(self.stronger) - int(self.weaker)
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What to fit on, what to judge on, and what follows from each intent."""
+    """What to fit on, what to judge on, and what follows from each intent. `lessons` are CLINC150's and what is out of its scope."""
 
     train: tuple[Example, ...]
+    lessons: tuple[Example, ...]
     judge: tuple[Example, ...]
     judge_prompts: tuple[Example, ...]
     prompts: tuple[Example, ...]
@@ -77,7 +79,15 @@ def read_corpus(shared: Path) -> Corpus:
     few = unknown(clinc["oos_train"])
     # A hundred queries against fifteen thousand: shown three times; long prompts are many and easy to tell.
     train = [*known(clinc["train"]), *few * 3, *own * 3, *kept[:1500]]  # Already in random order.
-    return Corpus(tuple(train), (*known(clinc["val"]), *unknown(clinc["oos_val"])), tuple(held), tuple(kept), facts)
+    lessons = [*known(clinc["train"]), *few * 3, *[example for example in own if example.intent == OUT_OF_SCOPE] * 2]
+    return Corpus(
+        tuple(train),
+        tuple(lessons),
+        (*known(clinc["val"]), *unknown(clinc["oos_val"])),
+        tuple(held),
+        tuple(kept),
+        facts,
+    )
 
 
 def _facts(row: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +119,7 @@ def read_prompts(shared: Path) -> list[Example]:
             fields.get(row["source"], ()),
             stronger=right(row["gpt_4_correct"]),
             weaker=right(row["mixtral_8x7b_correct"]),
+            subject=row["source"],
         )
         for row in rows
     ]

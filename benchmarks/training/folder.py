@@ -14,10 +14,10 @@ from benchmarks.training.fit import fit_temperature
 from router.classify.features import window, words_of
 from router.classify.heads import Heads
 
-THRESHOLD: Final = 0.45
-REJECTED: Final = 0.86
+THRESHOLD: Final = 0.35
+REJECTED: Final = 0.85
 """The share of out-of-scope validation texts to reject: more than is promised, for they are few."""
-LOWEST, HIGHEST = 0.3, 0.7
+LOWEST, HIGHEST = 0.1, 0.7
 """No threshold outside these: a handful of examples must not decide alone."""
 _UNWRITTEN: Final = "unwritten"
 
@@ -65,13 +65,12 @@ def temperature_of(heads: Heads, examples: Sequence[Example]) -> float:
 
 
 def threshold_of(heads: Heads, examples: Sequence[Example]) -> float:
-    """Return the lowest confidence that rejects enough of what is out of scope; where no example is, the shipped one."""
-    unknown = [
-        heads.network.shares(heads.vocabulary.rows(words_of(window(one.text))))
+    """Return the lowest lead that rejects enough of what is out of scope; where no example is, the shipped one."""
+    leads = [
+        heads.network.lead(heads.network.logits(heads.vocabulary.rows(words_of(window(one.text)))))
         for one in examples
         if one.intent == OUT_OF_SCOPE
     ]
-    if not unknown:
+    if not leads:
         return THRESHOLD
-    best = np.array([0.0 if shares.argmax() == len(shares) - 1 else shares.max() for shares in unknown])
-    return round(min(max(float(np.quantile(best, REJECTED)), LOWEST), HIGHEST) + 0.005, 2)
+    return round(min(max(float(np.quantile(leads, REJECTED)), LOWEST), HIGHEST) + 0.005, 2)

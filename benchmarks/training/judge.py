@@ -40,7 +40,8 @@ def judge_intents(heads: Heads, examples: Sequence[Example]) -> dict[str, Any]:
         ]
     )
     rejected = np.array([topic.out_of_scope for topic in topics])
-    shares = np.stack([heads.network.shares(heads.vocabulary.rows(words_of(window(one.text)))) for one in examples])
+    logits = [heads.network.logits(heads.vocabulary.rows(words_of(window(one.text)))) for one in examples]
+    shares = np.stack([heads.network.shares(row) for row in logits])
     names = [*heads.facts, OUT_OF_SCOPE]
     best = np.array([names[place] == one.intent for place, one in zip(shares.argmax(1), examples, strict=True)])
     scores: dict[str, Any] = {
@@ -49,7 +50,7 @@ def judge_intents(heads: Heads, examples: Sequence[Example]) -> dict[str, Any]:
     }
     if not known.all():
         scores["out_of_scope_recall"] = round(float(rejected[~known].mean()), 4)
-        scores["out_of_scope_auroc"] = round(_area(1 - shares[:, :-1].max(1), ~known), 4)
+        scores["out_of_scope_auroc"] = round(_area(-np.array([heads.network.lead(row) for row in logits]), ~known), 4)
     return scores
 
 
@@ -69,7 +70,7 @@ def gap_recovered(difficulty: NDArray[Any], prompts: Sequence[Example]) -> float
     0.5 is what sending at random gives, 1 would be the whole gap at no calls.
     """
     order = np.argsort(-difficulty, kind="stable")
-    gain = np.array([int(prompt.stronger) - int(prompt.weaker) for prompt in prompts])[order]
+    gain = np.array([prompt.gain for prompt in prompts])[order]
     recovered = np.concatenate([[0], np.cumsum(gain)]) / gain.sum()
     return float((recovered[1:] + recovered[:-1]).mean() / 2)
 

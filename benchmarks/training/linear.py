@@ -108,12 +108,12 @@ class Design:
 
     def column(self, model: Any) -> Column:
         """Fold a fitted model: the vectors' weights go into their pieces'."""
-        weights = np.asarray(model.coef_[0], np.float64)
+        weights = np.asarray(model.coef_, np.float64).ravel()
         entries = len(self.kinds)
         pieces, pairs, kind_weights, vector_weights = np.split(
             weights, [entries, entries + LINEAR_BUCKETS, len(weights) - self.vectors.shape[1]]
         )
-        return Column(pieces + self.vectors @ vector_weights, pairs, kind_weights, float(model.intercept_[0]))
+        return Column(pieces + self.vectors @ vector_weights, pairs, kind_weights, float(np.ravel(model.intercept_)[0]))
 
 
 def fit(matrix: Any, wanted: NDArray[np.bool_], weights: NDArray[np.float64], strength: float) -> Any:

@@ -11,15 +11,18 @@ from benchmarks.training.corpus import REGULATED, Corpus, Example
 from benchmarks.training.linear import Column, Design, fit, fit_calibration, fit_loudest, loudest
 from benchmarks.training.risks import Risk, by_source
 from router.classify.features import ALARM_CHARACTERS, Vocabulary, window, words_of
-from router.classify.heads import LINEAR_HEADS
+from router.classify.heads import ALARMS, LINEAR_HEADS
 
-ALARMS: Final = ("attack", "harm")
 FALSE_ALARMS: Final = 0.01
 """The share of everyday texts that an alarm may flag."""
 
 _FOLDS: Final = 5
-_STRENGTH: Final = {"attack": 3.0, "harm": 3.0, "difficulty": 0.3} | dict.fromkeys((*REGULATED, "changing"), 3.0)
+_STRENGTH: Final = {"attack": 3.0, "harm": 3.0} | dict.fromkeys(REGULATED, 3.0)
 _SURE: Final = 0.5
+_RIDGE: Final = 5.0
+_SUBJECT_SHARE: Final = 0.8
+_SUBJECT_PRIOR: Final = 10
+_EASY_QUERIES: Final = 1500
 
 Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,6 +49,7 @@ def fit_linears(design: Design, vocabulary: Vocabulary, corpus: Corpus, risks: S
         columns[name] = design.column(fit(matrix, wanted, weights, _STRENGTH[name]))
         calibration[name] = _calibrated(scores, wanted, _SURE)
         print(f"head {name}: fitted on {len(wanted)} texts", flush=True)
+    columns["difficulty"], calibration["difficulty"] = _difficulty(design, vocabulary, corpus)
     matrix, owners = design.matrix([alarm_rows(vocabulary, risk.text) for risk in risks], whole=False)
     for name in ALARMS:
         wanted, weights = alarm_targets(risks, name)
@@ -135,12 +139,35 @@ _KIND: Final[dict[str, Any]] = {"attack": "attack", "harm": "harmful"}
 
 def _fields(corpus: Corpus) -> dict[str, tuple[Sequence[Example], Flags]]:
     everything = (*corpus.train, *corpus.prompts)
-    changing = {name for name, row in corpus.facts.items() if row["state_changing"]}
     return {
         **{field: (everything, np.array([field in one.regulated for one in everything])) for field in REGULATED},
-        "changing": (corpus.train, np.array([one.intent in changing for one in corpus.train])),
-        "difficulty": (corpus.prompts, np.array([bool(one.stronger_needed) for one in corpus.prompts])),
     }
+
+
+def _difficulty(design: Design, vocabulary: Vocabulary, corpus: Corpus) -> tuple[Column, dict[str, float]]:
+    """Fit what the stronger model would win, by ridge regression. Its unit is the share of reference prompts that are easier.
+
+    A single answer is mostly chance, so each prompt's gain is drawn towards the mean of its subject. Everyday queries gain nothing.
+    """
+    from sklearn.linear_model import Ridge
+
+    prompts, queries = corpus.prompts, corpus.lessons[:: max(1, len(corpus.lessons) // _EASY_QUERIES)]
+    gains: dict[str, list[int]] = {}
+    for prompt in prompts:
+        gains.setdefault(prompt.subject, []).append(prompt.gain)
+    overall = float(np.mean([prompt.gain for prompt in prompts]))
+    means = {
+        subject: (sum(of) + overall * _SUBJECT_PRIOR) / (len(of) + _SUBJECT_PRIOR) for subject, of in gains.items()
+    }
+    wanted = [_SUBJECT_SHARE * means[prompt.subject] + (1 - _SUBJECT_SHARE) * prompt.gain for prompt in prompts]
+    matrix, _ = design.matrix(topic_rows(vocabulary, (*prompts, *queries)), whole=True)
+    wanted += [0.0] * len(queries)
+    model = Ridge(alpha=_RIDGE, solver="sparse_cg", max_iter=200, random_state=0).fit(matrix, wanted)
+    column = design.column(model)
+    scores = model.predict(matrix[: len(prompts)])
+    # A logistic curve as near to the scores' cumulative distribution as a normal one would be.
+    slope = 1.702 / float(scores.std())
+    return column, {"slope": round(slope, 5), "offset": round(-slope * float(scores.mean()), 5), "threshold": _SURE}
 
 
 def _across(matrix: Any, owners: NDArray[np.int64], wanted: Flags, weights: Scores, name: str) -> Scores:

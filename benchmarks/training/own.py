@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks.training.corpus import OUT_OF_SCOPE, Example, own_examples
-from benchmarks.training.fit import Start, fit_intents
+from benchmarks.training.fit import FROM_SHIPPED, Lessons, Start, fit_intents
 from benchmarks.training.folder import Folder
 from benchmarks.training.judge import judge_intents
 from benchmarks.training.linears import topic_rows
@@ -78,9 +80,11 @@ def train_own(data: OwnData, out: Path, source: str, tell: Callable[[int, int, f
     names = [*data.intents, OUT_OF_SCOPE]
     few = [example for example in (*data.train, *own_examples()) if example.intent == OUT_OF_SCOPE]
     shown = [*(example for example in data.train if example.intent != OUT_OF_SCOPE), *few * _SHOWN_AGAIN]
-    wanted = [names.index(example.intent) for example in shown]
-    rows = topic_rows(shipped.vocabulary, shown)
-    network = fit_intents(Start.from_stored(base.arrays), rows, wanted, len(names), tell)
+    wanted = np.array([names.index(example.intent) for example in shown])
+    lessons = Lessons(topic_rows(shipped.vocabulary, shown), wanted, len(names))
+    shipped_names = [*shipped.facts, OUT_OF_SCOPE]
+    known = [shipped_names.index(name) if name in shipped_names else -1 for name in names]
+    network = fit_intents(Start.from_stored(base.arrays, known), lessons, FROM_SHIPPED, tell)
     card = base.card | {
         "name": "a bundle's own topic heads",
         "data": [{"name": source, "licence": "the bundle's own", "source": "lane train"}, *base.card["data"]],

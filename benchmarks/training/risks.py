@@ -63,7 +63,7 @@ def _beside(shared: Path) -> list[Risk]:
     }
     material = [" ".join(text.split()[:_CONTEXT_WORDS]) for text in (*passages[900:1050], *records(150, _SEED + 1))]
     hostile = [
-        *attacks(800, _SEED),
+        *attacks(1200, _SEED),
         *(buried(text, said, place) for place, (text, said) in enumerate(zip(material, attacks(300, 7), strict=True))),
     ]
     return [

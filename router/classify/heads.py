@@ -26,7 +26,8 @@ DEFAULT_HEADS: Final = Path(__file__).parent / "heads"
 OUT_OF_SCOPE: Final = "out_of_scope"
 FAMILIES: Final = ("question", "writing", "coding", "extraction", "action")
 REGULATED: Final = ("employment", "finance", "health", "legal")
-LINEAR_HEADS: Final = (*REGULATED, "changing", "difficulty", "attack", "harm")
+ALARMS: Final = ("attack", "harm")
+LINEAR_HEADS: Final = (*REGULATED, "difficulty", *ALARMS)
 FILES: Final = ("card.json", "vocabulary.txt", "weights.npz")
 _CERTAIN_REGULATED: Final = 0.5
 _CERTAIN_CHANGE: Final = 0.5
@@ -79,6 +80,7 @@ class Heads:
     vocabulary: Vocabulary
     network: Network
     linear: Linear
+    alarming: Linear
 
     @classmethod
     def load(cls, folder: Path) -> "Heads":
@@ -94,6 +96,7 @@ class Heads:
         cls, card: Mapping[str, Any], entries: Sequence[bytes], arrays: Mapping[str, NDArray[Any]], version: str
     ) -> "Heads":
         """Put together what a folder holds. Raises `KeyError` when something is missing."""
+        linear = Linear.of(LINEAR_HEADS, arrays)
         facts = {
             name: IntentFacts(row["domain"], row["state_changing"], tuple(row["regulated"]))
             for name, row in card["intents"].items()
@@ -108,7 +111,8 @@ class Heads:
             calibrations={name: Calibration(**row) for name, row in card["calibration"].items()},
             vocabulary=Vocabulary({entry: row for row, entry in enumerate(entries)}),
             network=Network.of(arrays, card["temperature"]),
-            linear=Linear.of(LINEAR_HEADS, arrays),
+            linear=linear,
+            alarming=linear.last(len(ALARMS)),
         )
 
     def topic(self, text: str, mode: Mode | None = None) -> Topic:
@@ -117,12 +121,13 @@ class Heads:
         words = words_of(read)
         rows = self.vocabulary.rows(words)
         marks = self.linear.marks(rows)
-        shares = self.network.shares(rows)
-        fields = self._probabilities(self.linear.whole(marks))
-        alarms = self._alarms(self.linear.loudest(marks)) if read is text else self.alarms(text)
+        logits = self.network.logits(rows)
+        shares = self.network.shares(logits)
+        fields = self._probabilities(self.linear, self.linear.whole(marks))
+        alarms = self._alarms(marks[:, -len(ALARMS) :]) if read is text else self.alarms(text)
         best = int(shares[:-1].argmax())
         blind = unread(read, words)
-        known = bool(shares[-1] < shares[best] >= self.threshold) and not blind
+        known = self.network.lead(logits) >= self.threshold and not blind
         said = speech(read)
         name = self.intents[best] if known else family(read, words, command=said == "command")
         facts = self.facts[name] if known else _UNKNOWN
@@ -143,20 +148,20 @@ class Heads:
     def alarms(self, text: str) -> Alarms:
         """Judge any text that becomes part of a prompt (a tool's result, a document, an earlier turn), all of it."""
         rows = self.vocabulary.rows(words_of(text[:ALARM_CHARACTERS]))
-        return self._alarms(self.linear.loudest(self.linear.marks(rows)))
+        return self._alarms(self.alarming.marks(rows))
 
-    def _alarms(self, scores: NDArray[np.float32]) -> Alarms:
-        shares = self._probabilities(scores)
+    def _alarms(self, marks: NDArray[np.float32]) -> Alarms:
+        shares = self._probabilities(self.alarming, self.alarming.loudest(marks))
         attack, harm = (
             Alarm(score=round(shares[name], 4), flag=shares[name] >= self.calibrations[name].threshold)
-            for name in ("attack", "harm")
+            for name in ALARMS
         )
         return Alarms(attack, harm)
 
-    def _probabilities(self, scores: NDArray[np.float32]) -> dict[str, float]:
+    def _probabilities(self, linear: Linear, scores: NDArray[np.float32]) -> dict[str, float]:
         return {
             name: self.calibrations[name].probability(score)
-            for name, score in zip(self.linear.names, scores.tolist(), strict=True)
+            for name, score in zip(linear.names, scores.tolist(), strict=True)
         }
 
     def _changes(self, shares: NDArray[np.float32], facts: IntentFacts, said: Speech) -> bool:

@@ -40,16 +40,24 @@ class Network:
         }
         return cls(pieces=arrays["pieces"], pairs=arrays["pairs"], temperature=np.float32(temperature), **floats)
 
-    def shares(self, rows: Rows) -> Numbers:
+    def logits(self, rows: Rows) -> Numbers:
+        """Return the output layer before calibration."""
+        return _times(self._hidden(rows), self.intent_weight) + self.intent_bias
+
+    def shares(self, logits: Numbers) -> Numbers:
         """Return the probability of each intent; the last is that of none of them."""
-        logits = self.logits(rows) / self.temperature
+        logits = logits / self.temperature
         powers = np.exp(logits - logits.max())
         shares: Numbers = powers / powers.sum()
         return shares
 
-    def logits(self, rows: Rows) -> Numbers:
-        """Return the output layer before calibration."""
-        return _times(self._hidden(rows), self.intent_weight) + self.intent_bias
+    def lead(self, logits: Numbers) -> float:
+        """Return how far the best intent is ahead of none of them: their uncalibrated probabilities' difference.
+
+        It tells known from unknown better than the calibrated probability does, which is there to be believed.
+        """
+        powers = np.exp(logits - logits.max())
+        return float((powers[:-1].max() - powers[-1]) / powers.sum())
 
     def _hidden(self, rows: Rows) -> Numbers:
         mean = _mean(self.pieces, rows) * self.piece_scale

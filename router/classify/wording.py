@@ -98,8 +98,9 @@ def unread(text: str, words: list[bytes]) -> bool:
     """Whether the heads, which know English alone, can't have read a text: another script, or more little words of another language."""
     if not text.isascii() and sum(char.isalpha() and not _is_latin(char) for char in text) > len(b"".join(words)) / 2:
         return True
-    foreign = sum(word in _little_words("foreign") for word in words)
-    return foreign >= _FEW_FOREIGN and foreign > sum(word in _little_words("english") for word in words)
+    foreign, english = _little_words("foreign"), _little_words("english")
+    strange = sum(word in foreign for word in words)
+    return strange >= _FEW_FOREIGN and strange > sum(word in english for word in words)
 
 
 def _is_latin(char: str) -> bool:
