@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from router.scan.text import Detector, Hit, View, pattern
+from router.scan.text import Detector, Family, Hit, View, pattern
 
 _EMAIL = pattern(
-    rb"[A-Za-z\x80-\xff0-9._%+'\-]{1,64}@[A-Za-z\x80-\xff0-9\-]{1,63}(?:\.[A-Za-z\x80-\xff0-9\-]{1,63}){0,5}\.[A-Za-z\x80-\xff][A-Za-z\x80-\xff0-9\-]{1,62}"
+    rb"[A-Za-z\x80-\xff0-9._%+'\-]+@[A-Za-z\x80-\xff0-9\-]+(?:\.[A-Za-z\x80-\xff0-9\-]+){0,5}\.[A-Za-z\x80-\xff][A-Za-z\x80-\xff0-9\-]+"
 )
 
 
@@ -32,8 +32,8 @@ _GROUPED = re.compile(
     rb"\([0-9]{2,4}\) ?[0-9]{3,4}[ .\-]?[0-9]{3,4}|0[ \-]?[0-9]{2,4}[ \-][0-9]{3,4}(?:[ \-]?[0-9]{2,4}){1,2}"
     rb"|0[1-9](?:[ .\-][0-9]{2}){4}|[0-9]{3} [0-9]{3} [0-9]{2} [0-9]{2}|00[1-9][0-9]{0,2}[ .\-][0-9 .\-]{7,16}"
 )
-_TRUNK = re.compile(rb"0[1-9][0-9]{9}|5[0345][0-9]{8}")
-"""National numbers in one run, when they are all a line holds: eleven digits with the trunk prefix, Turkish mobiles without it."""
+_TRUNK = re.compile(rb"0[1-9][0-9]{9}|[2-5][0-9]{9}")
+"""National numbers in one run, when they are all a line holds: eleven digits with the trunk prefix, ten without it."""
 _NANP = re.compile(
     rb"\(?[2-9][0-9]{2}(?:\) ?|[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?: ?(?:x|ext\.?) ?[0-9]{1,5})?"
     rb"|1[ .\-][2-9][0-9]{2}[ .\-][2-9][0-9]{2}[ .\-][0-9]{4}"
@@ -99,10 +99,11 @@ def _dialable(candidate: str) -> bool:
 
 
 _IPV4 = pattern(rb"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]{1,2}\b)?")
-_IPV6 = pattern(rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]{0,36}")
+_IPV6 = pattern(rb"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:.]*")
 _MAC = pattern(
     rb"\b(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})\b"
 )
+_LONGEST_ADDRESS: Final = 45
 _VERSION = pattern(rb"(?:version|release|\bv|firmware|build)[ .:]?$")
 _NOBODYS: Final = frozenset({"0.0.0.0", "255.255.255.255", "::", "::1"})  # noqa: S104  (addresses to recognise, not to bind)
 
@@ -128,6 +129,8 @@ def find_machines(view: View) -> Iterator[Hit]:
 
 
 def _address(candidate: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if len(candidate) > _LONGEST_ADDRESS:
+        return None
     try:
         return ipaddress.ip_address(candidate)
     except ValueError:
@@ -135,8 +138,8 @@ def _address(candidate: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
 
 
 _URL = pattern(
-    rb"(?i)\bhttps?://[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){1,6}(?:/[^\s\"'<>]{0,300})?"
-    rb"|\bwww\.[a-z0-9\-]{1,63}(?:\.[a-z0-9\-]{1,63}){1,4}(?:/[^\s\"'<>]{0,300})?"
+    rb"(?i)\bhttps?://[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?:/[^\s\"'<>]*)?"
+    rb"|\bwww\.[a-z0-9\-]+(?:\.[a-z0-9\-]+)+(?:/[^\s\"'<>]*)?"
 )
 _PERSONAL = re.compile(
     rb"(?i)linkedin\.com/in/|facebook\.com/(?:profile|people)|[?&](?:e-?mail|user(?:name|_?id)?|phone|token|session"
@@ -150,13 +153,15 @@ def find_pages(view: View) -> Iterator[Hit]:
         yield Hit(found.start(), found.end(), "URL", "pii", 0.6 if _PERSONAL.search(found.group()) else 0.3, "shape")
 
 
-DETECTORS: Final = (
-    Detector(find_emails, rb"@[A-Za-z0-9\x80-\xff]"),
-    Detector(find_phones, rb"[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6}"),
-    Detector(
-        find_machines,
-        rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
-        rb"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.",
-    ),
-    Detector(find_pages, rb"(?i)://|www\."),
+FAMILY: Final = Family(
+    (
+        Detector(find_emails, rb"@[A-Za-z0-9\x80-\xff]"),
+        Detector(find_phones, rb"[0-9](?:[ .\-/]?[()]{0,2}[ .\-]?[0-9]){6}"),
+        Detector(
+            find_machines,
+            rb"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|:[0-9A-Fa-f]{0,4}:|[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-"
+            rb"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.",
+        ),
+        Detector(find_pages, rb"(?i)://|www\."),
+    )
 )

@@ -6,32 +6,32 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from router.scan.text import Detector, Hit, View, pattern
+from router.scan.text import Detector, Family, Hit, View, pattern
 
 _ISSUED: Final = (
     rb"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     rb"|\b(?:AKIA|ASIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b"
-    rb"|\bgh[pousr]_[A-Za-z0-9]{30,255}|\bgithub_pat_[A-Za-z0-9_]{22,255}"
-    rb"|\bgl(?:pat|dt|rt|cbt|ptt|ft|soat|agent)-[A-Za-z0-9_\-]{20,255}"
-    rb"|\bxox[abeoprs]-[A-Za-z0-9\-]{10,255}|\bxapp-[0-9]-[A-Za-z0-9\-]{10,255}"
-    rb"|hooks\.slack\.com/services/[A-Za-z0-9/]{20,100}"
-    rb"|\b[srp]k_(?:live|test)_[A-Za-z0-9]{16,255}|\bwhsec_[A-Za-z0-9]{20,255}"
-    rb"|\bsk-(?:ant-|proj-|svcacct-|admin-|or-)?[A-Za-z0-9_\-]{20,255}"
-    rb"|\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20,255}|\bGOCSPX-[0-9A-Za-z_\-]{20,64}"
-    rb"|\beyJ[A-Za-z0-9_\-]{8,900}\.eyJ[A-Za-z0-9_\-]{8,900}\.[A-Za-z0-9_\-]{0,900}"
-    rb"|\bhf_[A-Za-z0-9]{30,64}|\bnpm_[A-Za-z0-9]{36}|\bpypi-AgE[A-Za-z0-9_\-]{40,255}"
+    rb"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{22,}"
+    rb"|\bgl(?:pat|dt|rt|cbt|ptt|ft|soat|agent)-[A-Za-z0-9_\-]{20,}"
+    rb"|\bxox[abeoprs]-[A-Za-z0-9\-]{10,}|\bxapp-[0-9]-[A-Za-z0-9\-]{10,}"
+    rb"|hooks\.slack\.com/services/[A-Za-z0-9/]{20,}"
+    rb"|\b[srp]k_(?:live|test)_[A-Za-z0-9]{16,}|\bwhsec_[A-Za-z0-9]{20,}"
+    rb"|\bsk-(?:ant-|proj-|svcacct-|admin-|or-)?[A-Za-z0-9_\-]{20,}"
+    rb"|\bAIza[0-9A-Za-z_\-]{35}|\bya29\.[0-9A-Za-z_\-]{20,}|\bGOCSPX-[0-9A-Za-z_\-]{20,}"
+    rb"|\beyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{0,}"
+    rb"|\bhf_[A-Za-z0-9]{30,}|\bnpm_[A-Za-z0-9]{36}|\bpypi-AgE[A-Za-z0-9_\-]{40,}"
     rb"|\bSG\.[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9_\-]{39,50}|\bSK[0-9a-f]{32}\b|\bAC[0-9a-f]{32}\b"
-    rb"|\bdo[opr]_v1_[0-9a-f]{40,64}|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bsq0(?:atp|csp)-[A-Za-z0-9_\-]{20,50}"
-    rb"|\bhvs\.[A-Za-z0-9_\-]{24,255}|\bdapi[0-9a-f]{32}|\blin_api_[A-Za-z0-9]{30,64}|\bdckr_pat_[A-Za-z0-9_\-]{20,64}"
-    rb"|(?i:AccountKey|SharedAccessKey)=[A-Za-z0-9+/=]{40,100}"
+    rb"|\bdo[opr]_v1_[0-9a-f]{40,}|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bsq0(?:atp|csp)-[A-Za-z0-9_\-]{20,50}"
+    rb"|\bhvs\.[A-Za-z0-9_\-]{24,}|\bdapi[0-9a-f]{32}|\blin_api_[A-Za-z0-9]{30,}|\bdckr_pat_[A-Za-z0-9_\-]{20,}"
+    rb"|(?i:AccountKey|SharedAccessKey)=[A-Za-z0-9+/=]{40,}"
     rb"|\b[0-9]{8,10}:AA[A-Za-z0-9_\-]{32,34}\b"
     rb"|\b[MNO][A-Za-z0-9_\-]{23,25}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,38}"
     rb"|\b[0-9a-f]{32}-us[0-9]{1,2}\b|\bkey-[0-9a-f]{32}\b|\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}|\b(?:secret_|ntn_)[A-Za-z0-9]{40,50}"
     rb"|\bAKC[A-Za-z0-9]{10,80}|AGE-SECRET-KEY-1[0-9A-Z]{58}|PuTTY-User-Key-File-[23]"
-    rb"|[?&]sig=[A-Za-z0-9%+/=]{30,100}|\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-]{60,70}|\brk_live_[A-Za-z0-9]{20,100}"
+    rb"|[?&]sig=[A-Za-z0-9%+/=]{30,}|\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_\-]{60,70}|\brk_live_[A-Za-z0-9]{20,}"
 )
 _TOKEN = pattern(_ISSUED)
-_IN_URL = pattern(rb"(?i)\b[a-z][a-z0-9+.\-]{1,20}://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{1,200})@[a-z0-9\[]")
+_IN_URL = pattern(rb"(?i)\b[a-z][a-z0-9+.\-]{1,20}://[^\s/:@\"'<>]{0,}:([^\s/@\"'<>]{1,200})@[a-z0-9\[]")
 
 
 def find_tokens(view: View) -> Iterator[Hit]:
@@ -130,20 +130,23 @@ def _entropy(value: bytes) -> float:
     return -sum(n / len(value) * math.log2(n / len(value)) for n in Counter(value).values())
 
 
-DETECTORS: Final = (
-    Detector(
-        find_tokens,
-        rb"(?:AKIA|ASIA|A[GIN]P|AIDA|AROA|ANVA|ABIA|ACCA|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox[abeoprs]|xapp-|hooks\.slack"
-        rb"|[srp]k_|whsec_|sk-|AIza|ya29\.|GOCSPX|eyJ|hf_|npm_|pypi-|SG\.|SK[0-9a-f]{8}|AC[0-9a-f]{8}|do[opr]_v1|shp[acs][tas]_|sq0|hvs\."
-        rb"|dapi|lin_api|dckr_pat|:AA|[0-9a-f]-us[0-9]|key-[0-9a-f]|PMAK|secret_|ntn_|AKC|AGE-SECRET|PuTTY|[?&]sig=|atlasv1|PRIVATE KEY"
-        rb"|[MNO][A-Za-z0-9_\-]{23,25}\.|://)|(?i:AccountKey|SharedAccess)",
-    ),
-    Detector(
-        find_assignments,
-        (
-            r"(?i)passw|passphrase|passcode|pwd|kennwort|mot de passe|contrase|clave|senha|密码|secret|[_\- ]?key|token|credential|login"
-            r"|authori[sz]ation|\bpin\b|cv[vc]|security code|\botp\b|one.time|2fa|verification code"
-        ).encode(),
-    ),
-    Detector(find_random, rb"[A-Za-z0-9+/_=\-]{32}"),
+FAMILY: Final = Family(
+    (
+        Detector(
+            find_tokens,
+            rb"(?:AKIA|ASIA|A[GIN]P|AIDA|AROA|ANVA|ABIA|ACCA|gh[pousr]_|github_pat|gl[a-z]{2,5}-|xox[abeoprs]|xapp-|hooks\.slack"
+            rb"|[srp]k_|whsec_|sk-|AIza|ya29\.|GOCSPX|eyJ|hf_|npm_|pypi-|SG\.|SK[0-9a-f]{8}|AC[0-9a-f]{8}|do[opr]_v1|shp[acs][tas]_|sq0|hvs\."
+            rb"|dapi|lin_api|dckr_pat|:AA|[0-9a-f]-us[0-9]|key-[0-9a-f]|PMAK|secret_|ntn_|AKC|AGE-SECRET|PuTTY|[?&]sig=|atlasv1|PRIVATE KEY"
+            rb"|[MNO][A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]{6}\.|://)|(?i:AccountKey|SharedAccess)",
+        ),
+        Detector(
+            find_assignments,
+            (
+                r"(?i)passw|passphrase|passcode|pwd|kennwort|mot de passe|contrase|clave|senha|密码|secret|[_\- ]?key|token|credential"
+                r"|login"
+                r"|authori[sz]ation|\bpin\b|cv[vc]|security code|\botp\b|one.time|2fa|verification code"
+            ).encode(),
+        ),
+        Detector(find_random, rb"[A-Za-z0-9+/_=\-]{32}"),
+    )
 )

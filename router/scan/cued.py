@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from router.scan.text import Detector, Hit, View, pattern
+from router.scan.text import Detector, Family, Hit, View, pattern
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _DATE = (
@@ -87,8 +87,10 @@ def find_dates(view: View) -> Iterator[Hit]:
         yield Hit(found.start(), found.end(), "DATE_TIME", "pii", 0.4, "shape")
 
 
-DETECTORS: Final = (
-    Detector(find_births, "(?i)birth|born|d\\.?o\\.?b|gebor|geburt|née? le|naissance|nacid|nacimiento".encode()),
-    Detector(find_announced, ("(?i)" + "|".join(cue.replace(r"\b", "") for cue, _ in _CUED.values())).encode()),
-    Detector(find_dates, rb"[0-9][-/.][0-9]{1,2}|[0-9]-[A-Za-z]{3}|[A-Za-z]{3}-[0-9]{2}"),
+FAMILY: Final = Family(
+    (
+        Detector(find_births, "(?i)birth|born|d\\.?o\\.?b|gebor|geburt|née? le|naissance|nacid|nacimiento".encode()),
+        Detector(find_announced, ("(?i)" + "|".join(cue.replace(r"\b", "") for cue, _ in _CUED.values())).encode()),
+        Detector(find_dates, rb"[0-9][-/.][0-9]{1,2}|[0-9]-[A-Za-z]{3}|[A-Za-z]{3}-[0-9]{2}"),
+    )
 )

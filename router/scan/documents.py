@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from router.scan import cards, checks
 from router.scan.papers import PAPERS, Paper
-from router.scan.text import Detector, Hit, View, pattern
+from router.scan.text import Detector, Family, Hit, View, pattern
 
 
 def _find(paper: Paper, source: Any, cue: Any, view: View) -> Iterator[Hit]:
@@ -85,8 +85,10 @@ def find_wallets(view: View) -> Iterator[Hit]:
             yield Hit(found.start(), found.end(), "CRYPTO", "payment", 0.95, "check_digit")
 
 
-DETECTORS: Final = (
-    *map(_detector, PAPERS),
-    Detector(find_ibans, rb"(?i)\b[a-z]{2}[0-9]{2}[ \-]?[a-z0-9]{4}"),
-    Detector(find_wallets, rb"\b(?:bc1|[13]|0x)[0-9A-Za-z]{25}"),
+FAMILY: Final = Family(
+    (
+        *map(_detector, PAPERS),
+        Detector(find_ibans, rb"(?i)\b[a-z]{2}[0-9]{2}[ \-]?[a-z0-9]{4}"),
+        Detector(find_wallets, rb"\b(?:bc1|[13]|0x)[0-9A-Za-z]{25}"),
+    )
 )

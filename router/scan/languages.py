@@ -12,13 +12,14 @@ _HANS: Final = r"(?:(?:[\xe3-\xe9][\x80-\xbf]{2}|[0-9a-z]|\xef\xbc\x8c|,){0,12})
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language's fragments. `told` is somebody and an auxiliary, `has` somebody and a verb of having, `mine` a possessive.
+    """One language's fragments.
 
-    After `told` come what happened (`health`, `work`, `law`, `money`); after `has`, `conditions`; after `mine`, what somebody possesses
-    (`pay`, `account`, `case`) with a figure or what became of it (`cut`, `moves`), or the superior and what that person does.
+    Without a word of `people` nothing is told. `told` is somebody and an auxiliary: after it comes what happened (`health`, `work`, `law`,
+    `money`). `has` is somebody and a verb of having: after it come `conditions`. After `mine` comes what somebody possesses (`pay`,
+    `account`, `case`) with a figure or what became of it (`cut`, `moves`), or the `superior` and how that person `acts`.
     """
 
-    name: str
+    people: str
     gap: str
     space: str
     told: str
@@ -49,7 +50,7 @@ _KIN_DE: Final = (
 )
 _AUX_DE: Final = r"(?:bin|wurde|wurden|werde|ist|sind|war|hat|haben|habe|hab|hatte|musste|lasse|lag)"
 GERMAN: Final = Language(
-    name="de",
+    people=r"(?i)\b(?:ich|wir|mi[rc]h?|uns|mein|unser|herr|frau|sein|ihre?) ?",
     gap=_WORDS,
     space=" ",
     told=(
@@ -63,7 +64,7 @@ GERMAN: Final = Language(
     ),
     mine=r"\b(?:mein|unser)(?:e[mnrs]?)?",
     conditions=(
-        r"(?:diabetes|[a-zäöü]{0,14}krebs|leukämie|tumor|hiv|aids|hepatitis|depression(?:en)?|angststörung"
+        r"(?:diabetes|(?:brust|lungen|haut|darm|prostata|magen|blut|leber|hirn)?krebs|leukämie|tumor|hiv|aids|hepatitis|depression(?:en)?|angststörung"
         r"|panikattacken|bipolare? störung"
         r"|schizophrenie|ptbs|adhs|autismus|magersucht|bulimie|essstörung|burn-?out|asthma|copd|lungenentzündung"
         r"|tuberkulose|corona|long covid"
@@ -112,7 +113,7 @@ _KIN_FR: Final = (
     r"|cousine?|locataire|patiente?|cliente?|employée?)|(?:m\.|mme|monsieur|madame) [a-z][^\s.!?]{2,20})"
 )
 FRENCH: Final = Language(
-    name="fr",
+    people=r"(?i)\b(?:j'|je |m'|mon |ma |mes |notre |nous |nos |m\. |mme |monsieur |madame |son |sa )",
     gap=_WORDS,
     space=" ",
     told=(
@@ -173,7 +174,8 @@ _KIN_ES: Final = (
     r"|inquilin[oa]|paciente|cliente|emplead[oa])|(?:el sr\.?|la sra\.?|don|doña) [a-z][^\s.!?]{2,20})"
 )
 SPANISH: Final = Language(
-    name="es",
+    people=r"(?i)\b(?:me |mis? |he |hemos |fui|soy |estoy|tengo|debo|debemos|gano|cobro|padezco|sufro|vivo"
+    r"|perdí|heredé|nuestr|su |el sr|la sra|don|acabo)",
     gap=_WORDS,
     space=" ",
     told=(
@@ -235,7 +237,7 @@ _WHEN_ZH: Final = (
     r"(?:昨天|今天|上周|上个月|去年|今年|最近|刚刚?|已经|之前|上星期|前几天|也|都|现在|一直|在医院|突然){0,3}"
 )
 CHINESE: Final = Language(
-    name="zh",
+    people="我|咱|妈|爸|母亲|父亲|父母|老公|老婆|丈夫|妻子|先生|太太|儿子|女儿|孩子|宝宝|友|对象|哥|姐|弟|妹|奶奶|爷爷|外婆|外公|姥|叔|阿姨|同事|邻居|前妻|前夫|房东|老板",
     gap=_HANS,
     space="",
     told=rf"{_KIN_ZH}{_WHEN_ZH}(?:被|是|有|得|在|因为|因)?",

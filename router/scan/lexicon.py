@@ -20,3 +20,8 @@ def terms(*names: str) -> str:
 def words(name: str) -> frozenset[str]:
     """Return the words of a lexicon of names."""
     return frozenset(word for line in _lines(name) for word in line.split())
+
+
+def samples() -> list[str]:
+    """Return some texts of every kind."""
+    return _lines("samples")

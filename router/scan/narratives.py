@@ -13,7 +13,7 @@ from typing import Any, Final
 from router.scan.english import english
 from router.scan.languages import LANGUAGES, Language
 from router.scan.telling import Telling
-from router.scan.text import Detector, Hit, View, pattern
+from router.scan.text import Detector, Family, Hit, Triggers, View, pattern
 
 _REACH: Final = 160
 """How many bytes around a term a telling may span."""
@@ -86,12 +86,25 @@ def _passages(view: View, term: Any) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _tellings() -> Iterator[Telling]:
-    yield from english()
-    for language in LANGUAGES:
-        for telling in _abroad(language):
-            source = telling.source.replace(r"\b", _EDGE)
-            yield Telling(telling.category, f"(?i:{telling.terms})", f"(?i:{source})", telling.score)
+def _speakers(language: Language) -> Family:
+    """Return one language's detectors."""
+    tellings = (
+        Telling(one.category, f"(?i:{one.terms})", f"(?i:{one.source.replace(_WORD_EDGE, _EDGE)})", one.score)
+        for one in _abroad(language)
+    )
+    return Family(map(_detector, tellings))
 
 
-DETECTORS: Final = tuple(map(_detector, _tellings()))
+_WORD_EDGE: Final = r"\b"
+_ENGLISH: Final = Family(map(_detector, english()))
+_ABROAD: Final = tuple(map(_speakers, LANGUAGES))
+_SPOKEN: Final = Triggers(language.people for language in LANGUAGES)
+"""Words for the speaker and theirs: a language none of whose stand in a text is not looked for."""
+
+
+def find_narratives(view: View) -> Iterator[Hit]:
+    """Yield what is told in English, and in each language that seems to be spoken here."""
+    yield from _ENGLISH.find(view)
+    for index in sorted(_SPOKEN.seen(view.data)):
+        if index < len(_ABROAD):
+            yield from _ABROAD[index].find(view)

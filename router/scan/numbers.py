@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from router.scan import cards
+from router.scan import cards, checks
 from router.scan.schemes import SCHEMES, Scheme
-from router.scan.text import Detector, Hit, Triggers, View, pattern
+from router.scan.text import Detector, Family, Hit, Triggers, View, pattern
 
 _RUN = pattern(rb"[0-9](?:[ \-./:_]?[0-9]){6,}")
 _GROUP = re.compile(rb"[0-9]+")
@@ -118,10 +118,11 @@ def _card(view: View, spans: list[tuple[int, int]]) -> Iterator[Hit]:
     if not between <= {b" ", b"-", b".", b"_"} or len(between) > 1:
         return
     digits = b"".join(view.data[begin:stop] for begin, stop in spans).decode()
-    if cards.card(digits):
+    cued = _CARD_CUE.search(view.before(start)) is not None
+    # Called a card, it need not begin as a known issuer's do.
+    if cards.card(digits) or (cued and len(set(digits)) > 1 and checks.luhn(digits)):
         likely = len(digits) >= 13 and digits[0] != "1"
-        cued = _CARD_CUE.search(view.before(start)) is not None
         yield Hit(start, end, "CREDIT_CARD", "payment", 1.0 if cued else 0.9 if likely else 0.6, "luhn")
 
 
-DETECTORS: Final = (Detector(find_numbers, rb"[0-9](?:[ \-./:_]?[0-9]){6}"),)
+FAMILY: Final = Family((Detector(find_numbers, rb"[0-9](?:[ \-./:_]?[0-9]){6}"),))

@@ -217,7 +217,7 @@ PAPERS: Final = (
     Paper("PH_PASSPORT", "(?:[a-z][0-9]{7}[a-z]|[a-z]{2}[0-9]{7})", f"{_TRAVEL}|\\bdfa\\b", 0.3, 0.5),
     Paper("IN_PAN", "[a-z]{3}[abcfghljpt][a-z][0-9]{4}[a-z]", r"\bpan\b|permanent account", 0.7, 0.7),
     Paper("IN_PAN", "[a-z]{5}[0-9]{4}[a-z]", r"\bpan\b|permanent account", 0.4, 0.5, cued=0.85),
-    Paper("IN_GSTIN", "(?:0[1-9]|[12][0-9]|3[0-8]|97)[a-z]{5}[0-9]{4}[a-z][1-9a-z]z[0-9a-z]", r"\bgst", 0.6, 0.6),
+    Paper("IN_GSTIN", "(?:0[1-9]|[12][0-9]|3[0-7]|97)[a-z]{5}[0-9]{4}[a-z][1-9a-z]z[0-9a-z]", r"\bgst", 0.6, 0.6),
     Paper("IN_VOTER", "[a-z]{3}[0-9]{7}", r"vote|\bepic\b|elector", 0.3, 0.55, cued=0.85),
     Paper("IN_PASSPORT", "[a-z][1-9][0-9] ?[0-9]{4}[1-9]", _TRAVEL, 0.3, 0.55, cued=0.9),
     Paper(
@@ -275,7 +275,7 @@ PAPERS: Final = (
         "MEDICAL_LICENSE",
         "[abcdefghjklmprstux][a-z9][0-9]{7}",
         r"\bdea\b|prescriber|licen[cs]e|certificate",
-        0.55,
+        0.45,
         0.55,
         checks.us_dea,
     ),

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from router.scan.lexicon import words
-from router.scan.text import HAN, LETTER, UPPER, Detector, Hit, View, pattern
+from router.scan.text import HAN, LETTER, UPPER, Detector, Family, Hit, View, pattern
 
-_NAME = rf"{UPPER}[A-Za-z\x80-\xff'\-]{{1,30}}"
+_NAME = rf"{UPPER}[A-Za-z\x80-\xff'\-]+"
 _PARTICLE = r"(?:[A-Z]\.|van|von|der|de|da|di|del|la|bin|al|el|dos|du|zu|van der|von der|de la)"
 _FULL = rf"{_NAME}(?: {_PARTICLE})?(?: {_NAME}){{0,3}}"
 _BOTH = rf"{_NAME}(?: {_PARTICLE})?(?: {_NAME}){{1,3}}"
@@ -129,19 +129,21 @@ def find_ages(view: View) -> Iterator[Hit]:
             yield Hit(found.start(group), found.end(group), "AGE", "pii", 0.5, "cue")
 
 
-DETECTORS: Final = (
-    Detector(
-        find_announced_people,
-        rf"(?:name|nombre|nom |call|this is|igned|ncerely|egards|ccount holder|ardholder|registered to|behalf|ollow up with|under"
-        rf"|hei(?:ß|ss)[et]|appelle|llam[oa]|atient|mployee|lient|ustomer|pplicant|enant|laimant|laintiff|efendant"
-        rf"|andidate|andant|Kunde|paciente"
-        rf"|[Mm]y |[Oo]ur |[Hh]is |[Hh]er |[Mm]eine? |[Mm]on |[Mm]a |[Mm]i |add|remove|invite|Mr|Ms|Miss|Mx|Dr|Herr"
-        rf"|Frau|Señor|Sra?|Don|Doña"
-        rf"|Mons|Mad|Mme|Mlle|Prof|I am|I'm|i am|i'm|Dear|Hi|Hello|Hallo|Bonjour|Hola) ?[^ ]* {{0,2}}{UPPER}"
-        rf"|我叫|名字|姓名|患者|病人|联系人|客户|先生|女士|员工".encode(),
-    ),
-    Detector(find_named_people, rf"{UPPER}{LETTER}+[ \-](?:{UPPER}|[vdlbaez])".encode()),
-    Detector(
-        find_ages, rb"(?i)[1-9][0-9] ?(?:y/?o\b|[ \-]?year)|turn|\bage|i'm [1-9]|i am [1-9]|he is [1-9]|he's [1-9]"
-    ),
+FAMILY: Final = Family(
+    (
+        Detector(
+            find_announced_people,
+            rf"(?:name|nombre|nom |call|this is|igned|ncerely|egards|ccount holder|ardholder|registered to|behalf|ollow up with|under"
+            rf"|hei(?:ß|ss)[et]|appelle|llam[oa]|atient|mployee|lient|ustomer|pplicant|enant|laimant|laintiff|efendant"
+            rf"|andidate|andant|Kunde|paciente"
+            rf"|[Mm]y |[Oo]ur |[Hh]is |[Hh]er |[Mm]eine? |[Mm]on |[Mm]a |[Mm]i |add|remove|invite|Mr|Ms|Miss|Mx|Dr|Herr"
+            rf"|Frau|Señor|Sra?|Don|Doña"
+            rf"|Mons|Mad|Mme|Mlle|Prof|I am|I'm|i am|i'm|Dear|Hi|Hello|Hallo|Bonjour|Hola) ?[^ ]* {{0,2}}{UPPER}"
+            rf"|我叫|名字|姓名|患者|病人|联系人|客户|先生|女士|员工".encode(),
+        ),
+        Detector(find_named_people, rf"{UPPER}{LETTER}+[ \-](?:{UPPER}|[vdlbaez])".encode()),
+        Detector(
+            find_ages, rb"(?i)[1-9][0-9] ?(?:y/?o\b|[ \-]?year)|turn|\bage|i'm [1-9]|i am [1-9]|he is [1-9]|he's [1-9]"
+        ),
+    )
 )

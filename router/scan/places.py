@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from router.scan.text import HAN, LETTER, UPPER, Detector, Hit, View, pattern
+from router.scan.text import HAN, LETTER, UPPER, Detector, Family, Hit, View, pattern
 
-_WORD = rf"{UPPER}[A-Za-z\x80-\xff'\-]{{1,24}}"
+_WORD = rf"{UPPER}[A-Za-z\x80-\xff'\-]+"
 _NAME = rf"(?:(?:{_WORD}|[0-9]{{1,3}}(?:st|nd|rd|th)|[NSEW]\.?|de|du|des|de la|del|la|le|di|da|do|der|van|von|den|am|an|im) ){{0,3}}"
 _ENGLISH = (
     r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Courts|Ct|Square|Sq|Terrace|Terr|Way|Place|Pl|Parkway"
@@ -25,7 +25,7 @@ _STREETS = pattern(
     # English: a number, a name, a street's word.
     rf"\b[0-9]{{1,5}}[A-Za-z]?,? {_NAME}{_WORD} {_ENGLISH}\b"
     # German, Dutch, Nordic: a word that ends as streets do, and the number.
-    rf"|\b{_NAME}{UPPER}[A-Za-z\x80-\xff\-]{{1,24}}{_ENDING},? (?:Nr\.? ?)?[0-9]{{1,4}}[a-z]?\b"
+    rf"|\b{_NAME}{UPPER}[A-Za-z\x80-\xff\-]+{_ENDING},? (?:Nr\.? ?)?[0-9]{{1,4}}[a-z]?\b"
     rf"|\b{_NAME}{_WORD} {_APART},? [0-9]{{1,4}}[a-z]?\b"
     # Romance and Slavic: the street's word, the name, the number; or the number first.
     rf"|\b{_BEFORE} {_NAME}{_WORD},? (?:n\.?(?:º|°|o)? ?)?[0-9]{{1,4}}\b"
@@ -40,11 +40,11 @@ _BOXES = pattern(
 )
 _ANNOUNCED = pattern(
     r"(?i)\b(?:(?:my|his|her|their|our|home|mailing|billing|shipping|street|new|postal|primary|secondary|your|the)"
-    r" (?:[a-z]+ ){0,2}address(?:es)?(?: of [^\n.;?!]{1,40}?)?(?: is|:| to the same:| to| with| as| =)"
+    r" (?:[a-z]+ ){0,2}address(?:es)?(?: of [^\n.;?!]+?)?(?: is|:| to the same:| to| with| as| =)"
     r"|(?:i|we|he|she|they)(?:'ll| will)? (?:currently )?(?:lives?|living|resides?|moved|stay|meet you)(?: now)? (?:at|to)"
     r"|(?:located|residing|living|lives|be sent|delivered|shipped|drops? (?:you|me) off)(?: to)? (?:at|to)"
     r"|address\? (?:it is|it's|it's in)|wohne in der|wohnhaft in|adresse(?: ist|:)|habite (?:au|à)|vivo en|dirección(?: es|:)"
-    r"|住在|地址(?:是|:)) {0,2}([0-9A-Za-z\x80-\xff][^\n;?!]{4,80})"
+    r"|住在|地址(?:是|:)) {0,2}([0-9A-Za-z\x80-\xff][^\n;?!]{4}[^\n;?!]*)"
 )
 _POSTAL = pattern(
     r"(?i)\b(my |your |meine? |mon |mi )?(?:zip(?: ?code)?|post(?:al)? ?code|postleitzahl|plz|code postal|código "
@@ -82,17 +82,21 @@ def find_addresses(view: View) -> Iterator[Hit]:
         yield Hit(found.start(1), found.end(1), "LOCATION", "pii", 0.5, "cue")
 
 
-DETECTORS: Final = (
-    Detector(
-        find_streets,
-        rf"[0-9][A-Za-z]?,? (?:{UPPER}|[0-9]|bis|ter|(?i:{_BEFORE}))|{LETTER}\.?,? (?:Nr\.? ?)?[0-9]|\b{_BEFORE} {LETTER}|号".encode(),
-    ),
-    Detector(find_boxes, rb"(?i)\b(?:apt|apartment|suite|ste|unit|flat|appt|box|apo|fpo|dpo)\b|[A-Z]{2},? [0-9]{5}"),
-    Detector(
-        find_addresses,
-        (
-            "(?i)addres|liv(?:es?|ing|ed) |resid|moved|located|sent|deliver|shipp|drops? |meet|zip|post|plz|from "
-            "|born|grew|wohn|habite|vivo|direcci|código|code postal|stay|住在|地址"
-        ).encode(),
-    ),
+FAMILY: Final = Family(
+    (
+        Detector(
+            find_streets,
+            rf"[0-9][A-Za-z]?,? (?:{UPPER}|[0-9]|bis|ter|(?i:{_BEFORE}))|{LETTER}\.?,? (?:Nr\.? ?)?[0-9]|\b{_BEFORE} {LETTER}|号".encode(),
+        ),
+        Detector(
+            find_boxes, rb"(?i)\b(?:apt|apartment|suite|ste|unit|flat|appt|box|apo|fpo|dpo)\b|[A-Z]{2},? [0-9]{5}"
+        ),
+        Detector(
+            find_addresses,
+            (
+                "(?i)addres|liv(?:es?|ing|ed) |resid|moved|located|sent|deliver|shipp|drops? |meet|zip|post|plz|from "
+                "|born|grew|wohn|habite|vivo|direcci|código|code postal|stay|住在|地址"
+            ).encode(),
+        ),
+    )
 )

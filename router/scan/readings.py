@@ -13,8 +13,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from router.normalise import Patch
-from router.scan.text import View, pattern
+from router.scan.text import Triggers, View, pattern
 
+Rewrite = Callable[[View], Iterator[Patch]]
 DEPTH: Final = 3
 """How often an unpacked text is looked at for something packed in it."""
 
@@ -158,11 +159,19 @@ def _address(view: View) -> Iterator[Patch]:
         yield Patch(found.start(), found.end(), plain.decode())
 
 
-REWRITES: Final[tuple[tuple[Callable[[View], Iterator[Patch]], bytes], ...]] = (
+_REWRITES: Final[tuple[tuple[Rewrite, bytes], ...]] = (
     (_resolve, rb"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{2,8};|\\[ux][0-9A-Fa-f]{2}"),
     (_unpack, rb"[A-Za-z0-9+/_\-]{16}"),
     (_hear, rf"(?i)\b(?:{_LATIN})(?:[ ,.\-]{{1,3}}{_NUMBER}\b){{2}}|(?:(?:{_HAN})[ ,\-]?){{4}}".encode()),
     (_close_up, rb"(?:[!-~] ){5}"),
     (_address, rf"(?i)[ \[({{]{_AT_WORDS}[ \])}}] ?[a-z0-9_+%\-]{{1,40}}{_DOTS}[a-z]".encode()),
 )
-"""Other ways to read a text, each with the small pattern without which it changes nothing. Their patches are in bytes."""
+"""Other ways to read a text, each with the small pattern without which it changes nothing."""
+_TRIGGERS: Final = Triggers(trigger for _, trigger in _REWRITES)
+
+
+def rewrites(view: View) -> Iterator[Rewrite]:
+    """Yield the other ways to read this text. Their patches are in bytes."""
+    for index in sorted(_TRIGGERS.seen(view.data)):
+        if index < len(_REWRITES):
+            yield _REWRITES[index][0]

@@ -1,21 +1,24 @@
 """What does one text hold? Normalise, ask every detector whose trigger is there, map what they saw back onto the text as it was sent.
 
-One automaton over the text says which detectors have anything to look for. Each of these is a bounded RE2 pattern and a check on the few
-candidates it finds. The work is counted: a text that asks for too much is answered with `UNSCANNED`, for every category there is. Nothing
-is caught here but that: the caller treats an error as the most restrictive answer.
+For each kind of detector one automaton passes over the text and says which have anything to look for. Each of these is a bounded RE2
+pattern and a check on the few candidates it finds. The work is counted: a text that asks for too much is answered with `UNSCANNED`, for
+every category there is. Nothing is caught here but that: the caller treats an error as the most restrictive answer.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Final
 
 from router.contract import Finding
 from router.normalise import Normalised, Patch, normalise, patched
 from router.scan import contacts, credentials, cued, documents, narratives, numbers, people, places
-from router.scan.readings import DEPTH, REWRITES
-from router.scan.text import Budget, Detector, Hit, Overrun, Triggers, View
+from router.scan.checks import stdnum
+from router.scan.lexicon import samples
+from router.scan.papers import PAPERS
+from router.scan.readings import DEPTH, rewrites
+from router.scan.schemes import SCHEMES
+from router.scan.text import Budget, Hit, Overrun, View
 
 CATEGORIES: Final = ("pii", "health", "payment", "finance", "employment", "legal", "credentials", "unknown")
 """What an unscanned text may hold: anything. `unknown` alone would let a longer text lose a category that a shorter one had."""
@@ -25,15 +28,15 @@ STEPS: Final = 40_000
 """What one text may cost, in candidates looked at (`Budget`): the worst takes half a second, a usual one some hundred steps."""
 
 _MOST_ALIKE: Final = 500
-_DETECTORS: Final[tuple[Detector, ...]] = (
-    *numbers.DETECTORS,
-    *documents.DETECTORS,
-    *contacts.DETECTORS,
-    *places.DETECTORS,
-    *credentials.DETECTORS,
-    *people.DETECTORS,
-    *cued.DETECTORS,
-    *narratives.DETECTORS,
+_FINDERS: Final[tuple[Callable[[View], Iterable[Hit]], ...]] = (
+    numbers.FAMILY.find,
+    documents.FAMILY.find,
+    contacts.FAMILY.find,
+    places.FAMILY.find,
+    credentials.FAMILY.find,
+    people.FAMILY.find,
+    cued.FAMILY.find,
+    narratives.find_narratives,
 )
 
 
@@ -81,12 +84,12 @@ def scan_text(text: str, message: int = 0) -> tuple[Finding, ...]:
 
 
 def warm() -> None:
-    """Compile lazily built patterns and load validators, so that the first request does not pay for it."""
-    scan_text(
-        "Patient Ada Moore, born 1 May 1980, call +44 20 7946 0958 or 4111 1111 1111 1111; GB82WEST12345698765432,"
-        " 46-123-45 a@b.example, 10.1.2.3, 11111111116, AB123456C, password=Xk29_fj2! I was diagnosed with lupus %41%42\n"
-        "02071838750\n01333550323\n130692544"
-    )
+    """Scan some samples, so that the first requests do not pay for what is built as texts need it."""
+    for check in {row.check for row in (*SCHEMES, *PAPERS)}:
+        if isinstance(check, str):
+            stdnum(check)
+    for sample in samples():
+        scan_text(sample)
 
 
 def _read(text: str) -> Iterator[tuple[int, int, Hit]]:
@@ -98,28 +101,25 @@ def _read(text: str) -> Iterator[tuple[int, int, Hit]]:
     while waiting:
         reading, depth = waiting.pop()
         view = View(reading.text.encode("utf-8", "surrogatepass"), budget)
-        triggered = _triggers().seen(view.data)
-        hits, overrun = _ask(view, triggered)
+        hits, overrun = _ask(view)
         yield from _located(_strongest(hits), view, reading)
         if overrun:
             raise Overrun
-        for index, (rewrite, _) in enumerate(REWRITES, len(_DETECTORS)):
-            if index in triggered:
-                other = patched(reading, _in_characters(view, rewrite(view)))
-                if other is not None and depth == DEPTH:
-                    raise Overrun
-                if other is not None:
-                    waiting.append((other, depth + 1))
+        for rewrite in rewrites(view):
+            other = patched(reading, _in_characters(view, rewrite(view)))
+            if other is not None and depth == DEPTH:
+                raise Overrun
+            if other is not None:
+                waiting.append((other, depth + 1))
 
 
-def _ask(view: View, triggered: frozenset[int]) -> tuple[list[Hit], bool]:
-    """Return what the triggered detectors see, and whether they ran out of steps."""
+def _ask(view: View) -> tuple[list[Hit], bool]:
+    """Return what the detectors see, and whether they ran out of steps. What was seen before that stays."""
     hits: list[Hit] = []
     try:
-        for index in sorted(triggered):
-            if index < len(_DETECTORS):
-                for hit in _DETECTORS[index].find(view):
-                    hits.append(hit)  # noqa: PERF402  (what was seen before an overrun must stay)
+        for find in _FINDERS:
+            for hit in find(view):
+                hits.append(hit)  # noqa: PERF402  (extend would lose them)
     except Overrun:
         return hits, True
     return hits, False
@@ -130,12 +130,6 @@ def _in_characters(view: View, patches: Iterable[Patch]) -> list[Patch]:
     kept = list(patches)
     characters = view.characters(offset for patch in kept for offset in (patch.start, patch.end))
     return [Patch(characters[patch.start], characters[patch.end], patch.text) for patch in kept]
-
-
-@cache
-def _triggers() -> Triggers:
-    """Return the automaton of all triggers: the detectors', then the rewritings'."""
-    return Triggers([*(detector.trigger for detector in _DETECTORS), *(trigger for _, trigger in REWRITES)])
 
 
 def _strongest(hits: Iterable[Hit]) -> list[Hit]:

@@ -124,10 +124,7 @@ _ENDS: Final = (b"\n", b"\r")
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Something that looks for one kind of thing, and the small pattern without which it cannot find any.
-
-    All triggers are matched in one pass; a detector runs only where its trigger was seen.
-    """
+    """Something that looks for one kind of thing, and the small pattern without which it cannot find any."""
 
     find: Callable[[View], Iterable[Hit]]
     trigger: bytes | str
@@ -156,7 +153,10 @@ def pattern(source: bytes | str, *, longest: bool = False) -> Any:
 
 
 class Triggers:
-    """Many small patterns as one automaton: which of them does a text hold? One linear pass, whatever their number."""
+    """Many small patterns as one automaton: which of them does a text hold? One linear pass, whatever their number.
+
+    The automaton's states are built as texts need them. Patterns of one kind share states; too many kinds in one multiply them.
+    """
 
     __slots__ = ("_always", "_set")
 
@@ -174,3 +174,19 @@ class Triggers:
         if found is None or self._always not in found:
             raise Overrun
         return frozenset(found)
+
+
+class Family:
+    """Detectors of one kind: a pass over their triggers says which of them run."""
+
+    __slots__ = ("_detectors", "_triggers")
+
+    def __init__(self, detectors: Iterable[Detector]) -> None:
+        self._detectors = tuple(detectors)
+        self._triggers = Triggers(detector.trigger for detector in self._detectors)
+
+    def find(self, view: View) -> Iterator[Hit]:
+        """Yield what the family's detectors see."""
+        for index in sorted(self._triggers.seen(view.data)):
+            if index < len(self._detectors):
+                yield from self._detectors[index].find(view)
