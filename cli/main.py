@@ -8,6 +8,7 @@ import typer
 from cli import approvers, ask, change, cluster, decide, doctor, door, explain, judge, scan, train
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
+from cli.eval import eval_app
 from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.leak_rate import leak_rate_app
@@ -64,6 +65,7 @@ leak_rate_app.command()(judge.show)
 leak_rate_app.command()(judge.export)
 app.add_typer(leak_rate_app, name="leak-rate")
 app.add_typer(keys_app, name="keys")
+app.add_typer(eval_app, name="eval")
 app.command()(door.door)
 
 

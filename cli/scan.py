@@ -1,8 +1,9 @@
 """`lane scan`: what do the detectors and the classifier see in a text? One text, or a file of texts, without a running cluster."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from router.bundle.files import TiersFile
     from router.bundle.variables import TopicHeads
+
+
+_DEEP_START_SECONDS = 180.0
 
 
 class ScanLine(Frozen):
@@ -42,22 +46,27 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """What a text is scanned with: the bundle's tiers say what a finding is worth, the heads name the topic."""
+    """What a text is scanned with: the bundle's tiers say what a finding is worth, the heads name the topic.
+
+    `deep` is asked too, where it is given: what it finds stands after what the fast scan found.
+    """
 
     tiers: "TiersFile"
     heads: "TopicHeads"
+    deep: Callable[[str], tuple[Finding, ...]] | None = None
 
     def scan(self, text: str) -> Scanned:
-        """Scan and classify one text, and value what was found as the bundle does."""
-        from router.decide.spans import raised
+        """Scan and classify one text, and value what was found as the bundle does. Raises `ScanUnavailable`."""
+        from router.decide import label_found
         from router.scan import scan_text
 
         began = time.perf_counter_ns()
         findings = scan_text(text)
         topic = self.heads.topic(text, None)
         microseconds = (time.perf_counter_ns() - began) // 1000
-        raising = tuple(finding.category for finding in findings if finding.score >= self.tiers.raise_at)
-        return Scanned(findings, raised(Label(categories=raising), self.tiers.levels), topic, microseconds)
+        if self.deep is not None:
+            findings += self.deep(text)
+        return Scanned(findings, label_found(findings, self.tiers), topic, microseconds)
 
     def answer(self, fields: Mapping[str, Any]) -> bytes:
         """Answer one line's fields with one line of JSON."""
@@ -80,15 +89,23 @@ def scan(
     heads: Annotated[
         Path | None, typer.Option(help="A classifier of your own (`lane train --out`).", show_default=False)
     ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Ask the deep scan as well, as for what is about to leave; it takes seconds to start."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")] = False,
 ) -> None:
     """Show what the scan finds in a text, the label that follows, and what the classifier makes of it."""
     if (text is None) == (input is None):
         raise BadRequest('give one text, or --input with a file of texts: lane scan "…", lane scan --input FILE')
     scanner = _scanner(bundle, heads)
-    if input is not None:
-        raise typer.Exit(answer_file(scanner.answer, input, "texts"))
-    scanned = scanner.scan(str(text))
+    with _deep_scan() if deep else nullcontext() as deeper:
+        scanner = replace(scanner, deep=deeper)
+        if input is not None:
+            raise typer.Exit(answer_file(scanner.answer, input, "texts"))
+        scanned = scanner.scan(str(text))
     if json:
         write(_line(None, scanned))
         return
@@ -113,6 +130,30 @@ def _scanner(bundle: Path | None, heads: Path | None) -> Scanner:
     scanner = Scanner(loaded.tiers, chosen)
     scanner.scan("What is the capital of France?")  # The first text must not pay for what is built once.
     return scanner
+
+
+@contextmanager
+def _deep_scan() -> Iterator[Callable[[str], tuple[Finding, ...]]]:
+    """Start a worker of the deep scan and wait for it. The same program, client and forest as in front of the door."""
+    import asyncio
+
+    from rich.console import Console
+
+    from serving.deep.scanner import DeepScanner
+
+    with asyncio.Runner() as runner:
+        scanner = DeepScanner()
+
+        async def start() -> None:
+            scanner.start()
+            await scanner.wait_ready(_DEEP_START_SECONDS)
+
+        try:
+            with Console(stderr=True).status("starting the deep scan"):
+                runner.run(start())
+            yield lambda text: runner.run(scanner.scan((text,)))[0]
+        finally:
+            runner.run(scanner.close())
 
 
 def _line(line_id: Any, scanned: Scanned) -> bytes:

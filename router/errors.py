@@ -14,6 +14,7 @@
     ├── NotProved                 nothing can be claimed of every question to the boundary
     ├── EvidenceUnavailable       evidence can't be made durable
     ├── StateUnavailable          the owner of the state can't be asked
+    ├── ScanUnavailable           the deep scan can't be asked: what it would have read stays
     ├── DoorRefused               the door found the permit or the body wanting
     └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
         ├── LaneTimeout           no connection, first token, next token or end in time
@@ -21,6 +22,7 @@
         ├── LaneOverloaded        the lane is full
         ├── LaneRateLimited       the provider said 429
         ├── LaneMisbehaved        malformed or cut answer, 5xx
+        ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
         ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
         ├── LaneRefused           the model refused and the route goes on
         └── ContractViolated      the answer breaks its output contract
@@ -33,7 +35,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from router.contract import Cause
+from router.contract import Cause, Finding
 
 
 class RouterError(Exception):
@@ -141,6 +143,13 @@ class StateUnavailable(RouterError):
     code = "state_unavailable"
 
 
+class ScanUnavailable(RouterError):
+    """The deep scan did not answer (not up, dead, too slow, asked too much). Never taken for "nothing found": the text stays."""
+
+    status = 503
+    code = "scan_unavailable"
+
+
 class DoorRefused(RouterError):
     """The door would not let the body out. Never retried on another hosted lane as if it were an outage.
 
@@ -218,6 +227,24 @@ class LaneClosed(LaneFailed):
     status = 503
     code = "lane_closed"
     cause = "boundary"
+
+
+class FoundBeforeLeaving(LaneFailed):
+    """The last look at the exact bytes found what raises their label, so nothing was sent. `findings` are for the next decision."""
+
+    status = 403
+    code = "found_before_leaving"
+    cause = "boundary"
+
+    def __init__(self, lane: str, findings: tuple[Finding, ...]) -> None:
+        kinds = ", ".join(sorted({finding.category for finding in findings}))
+        super().__init__(lane, f"the deep scan found {kinds} in what was about to leave")
+        self.findings = findings
+
+    @override
+    def __reduce__(self) -> tuple[type["FoundBeforeLeaving"], tuple[str, tuple[Finding, ...]]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.lane, self.findings)
 
 
 class LaneRefused(LaneFailed):

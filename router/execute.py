@@ -20,6 +20,7 @@ from router.contract import (
     Decided,
     Decision,
     Egress,
+    Finding,
     RouteRequest,
     Rung,
     Validated,
@@ -28,6 +29,7 @@ from router.decide import label_found, narrow
 from router.errors import (
     ContractViolated,
     DoorRefused,
+    FoundBeforeLeaving,
     LaneFailed,
     LaneMisbehaved,
     LaneRefused,
@@ -61,9 +63,9 @@ _CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta)
 class Run:
     """One request's execution: what it asks, of whom, and where it is recorded.
 
-    `replan` decides anew with the state of now; its answer can only narrow the plan. `hold` keeps the answer back until it is whole
-    and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of conversations, for lanes that
-    redact.
+    `replan` decides anew with the state of now and what a last look found since; its answer can only narrow the plan. `hold` keeps the
+    answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
+    conversations, for lanes that redact.
     """
 
     trace_id: str
@@ -72,7 +74,7 @@ class Run:
     lanes: Mapping[str, Lane]
     clock: Clock
     evidence: EvidenceLog
-    replan: Callable[[], Awaitable[tuple[Decision, int]]]
+    replan: Callable[[tuple[Finding, ...]], Awaitable[tuple[Decision, int]]]
     hold: bool
     cache_salt: str | None = None
     maps: RedactionMaps | None = None
@@ -93,39 +95,89 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
     whatever is the caller's own fault (`ContextTooLong`, `SchemaRefused`) at once.
     """
     deadline = run.clock.monotonic() + decision.budgets.latency_seconds
-    remaining, cause, attempt = list(decision.ladder), _START, 0
-    failure: LaneFailed | DoorRefused | None = None
-    while rung := _take_next(remaining, cause):
-        if failure is not None:
-            decision = await _narrowed(decision, run)
-            if not any(rung.lane == still.lane for still in decision.ladder):
-                continue
-        attempt += 1
-        call = _call(decision, run, rung, attempt, deadline - run.clock.monotonic())
+    climb = _Climb(decision, run)
+    while rung := await climb.next():
+        call = _call(climb.decision, run, rung, climb.attempt, deadline - run.clock.monotonic())
         if call.deadline_seconds <= 0:
-            raise LaneTimeout(rung.lane, "no time is left for another attempt") from failure
+            raise LaneTimeout(rung.lane, "no time is left for another attempt") from climb.failure
         sent = False
         try:
-            reroutes = any("refusal" in left.on for left in remaining)
-            redactor = _redactor(rung, decision, run)
-            async with aclosing(_attempt(call, cause, run, redactor, goes_on_after_refusal=reroutes)) as batches:
+            redactor = _redactor(rung, climb.decision, run)
+            reroutes = climb.goes_on_after("refusal")
+            async with aclosing(_attempt(call, climb.cause, run, redactor, goes_on_after_refusal=reroutes)) as batches:
                 async for batch in batches:
                     if not sent:
                         sent = True
-                        yield Climbed(rung, attempt)
+                        yield Climbed(rung, climb.attempt)
                     yield batch
             return
         except (LaneFailed, DoorRefused) as error:
             if sent:
                 raise
-            failure = error
-            cause = error.cause if isinstance(error, LaneFailed) else "boundary"
-    if failure is None:
-        raise PolicyDenied("no lane may answer this request", _policies_of(decision.closed))
-    raise failure
+            await climb.failed(rung, error)
+    if climb.failure is None:
+        raise PolicyDenied("no lane may answer this request", _policies_of(climb.decision.closed))
+    raise climb.failure
 
 
 _START: Final[Cause] = "start"
+
+
+class _Climb:
+    """Which rung is next? The plan that still holds, what is left of its ladder, and why the last attempt failed."""
+
+    def __init__(self, decision: Decision, run: Run) -> None:
+        self.decision, self._run = decision, run
+        self.cause: Cause = _START
+        self.attempt = 0
+        self.failure: LaneFailed | DoorRefused | None = None
+        self._left = list(decision.ladder)
+        self._tried: list[Rung] = []
+        self._late: tuple[Finding, ...] = ()
+        self._stale = False
+
+    def goes_on_after(self, cause: Cause) -> bool:
+        """Whether a rung is left for this cause."""
+        return any(cause in rung.on for rung in self._left)
+
+    async def next(self) -> Rung | None:
+        """Return the next rung that the cause leads to and the plan of now still holds."""
+        while rung := _take_next(self._left, self.cause):
+            if self._stale:
+                await self._decide_again("before the next rung")
+            if self.failure is None or any(rung.lane == still.lane for still in self.decision.ladder):
+                self.attempt += 1
+                self._tried.append(rung)
+                return rung
+            self._stale = True
+        return None
+
+    async def failed(self, rung: Rung, error: LaneFailed | DoorRefused) -> None:
+        """Take a failure in. A last look's finding makes the plan anew at once: what is left of it starts from its beginning."""
+        self.failure = error
+        self._stale = True
+        if isinstance(error, FoundBeforeLeaving):
+            self._late += error.findings
+            await self._decide_again(error.because)
+            self._left = [one for one in self.decision.ladder if self._may_try(one, rung)]
+            self.cause = _START if self._left[:1] == list(self.decision.ladder[:1]) else "boundary"
+        else:
+            self.cause = error.cause if isinstance(error, LaneFailed) else "boundary"
+
+    def _may_try(self, rung: Rung, found_by: Rung) -> bool:
+        """A lane is asked once; where policy lets even what was found go, the lane that found it is asked once more."""
+        times = sum(rung.lane == tried.lane for tried in self._tried)
+        return times == 0 or (times == 1 and rung.lane == found_by.lane and found_by.redacts is None)
+
+    async def _decide_again(self, because: str) -> None:
+        """Decide with the state of now and what was found since, record it, and keep only what both decisions allow."""
+        later, microseconds = await self._run.replan(self._late)
+        self.decision = narrow(self.decision, later)
+        self._run.evidence.append(
+            self._run.trace_id,
+            Decided(decision=self.decision, because=because, decide_microseconds=microseconds),
+        )
+        self._stale = False
 
 
 def _take_next(remaining: list[Rung], cause: Cause) -> Rung | None:
@@ -135,16 +187,6 @@ def _take_next(remaining: list[Rung], cause: Cause) -> Rung | None:
         if cause in rung.on:
             return rung
     return None
-
-
-async def _narrowed(decision: Decision, run: Run) -> Decision:
-    """Decide again before another send, record it, and keep only what both decisions allow."""
-    later, microseconds = await run.replan()
-    narrowed = narrow(decision, later)
-    run.evidence.append(
-        run.trace_id, Decided(decision=narrowed, because="before the next rung", decide_microseconds=microseconds)
-    )
-    return narrowed
 
 
 def _policies_of(closed: tuple[ClosedRung, ...]) -> tuple[str, ...]:

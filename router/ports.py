@@ -1,8 +1,8 @@
-"""The effects that execution needs, as protocols: time, identity and the evidence log. Lanes have their own (`router.lane`)."""
+"""The effects that execution needs, as protocols: time, identity, deep scan, evidence log. Lanes have their own (`router.lane`)."""
 
 from typing import Protocol
 
-from router.contract import EvidenceEvent
+from router.contract import EvidenceEvent, Finding
 from router.redact import Placeholders
 
 
@@ -23,6 +23,14 @@ class EvidenceLog(Protocol):
 
     async def durable(self, trace_id: str) -> None:
         """Return once everything appended under this trace is on stable storage. Raises `EvidenceUnavailable`."""
+        ...
+
+
+class DeepScan(Protocol):
+    """A second, slower reader of what is about to leave."""
+
+    async def scan(self, texts: tuple[str, ...]) -> tuple[tuple[Finding, ...], ...]:
+        """Return each text's findings. Raises `ScanUnavailable` whenever it can't tell: nobody may take that for "nothing found"."""
         ...
 
 

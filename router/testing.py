@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
-from router.contract import EvidenceEvent, Mode, Topic
+from router.contract import EvidenceEvent, Finding, Mode, Topic
 from router.errors import StateUnavailable
 from router.lane import LaneCall, LaneEvent
 from router.redact import Placeholders
@@ -74,6 +74,19 @@ class ScriptedLane:
                 yield item
         finally:
             self.closed += 1
+
+
+@dataclass
+class ScriptedDeepScan:
+    """A deep scan that answers from a script, a text at a time; an exception in the script is raised. Keeps the texts it read."""
+
+    script: Callable[[str], tuple[Finding, ...]] = lambda _: ()
+    read: list[str] = field(default_factory=list)
+
+    async def scan(self, texts: tuple[str, ...]) -> tuple[tuple[Finding, ...], ...]:
+        """Return what the script says of each text."""
+        self.read.extend(texts)
+        return tuple(self.script(text) for text in texts)
 
 
 @dataclass(frozen=True)

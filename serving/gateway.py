@@ -23,6 +23,7 @@ from router.contract import (
     Decided,
     Decision,
     EvidenceEvent,
+    Finding,
     Finished,
     Label,
     Message,
@@ -237,8 +238,10 @@ class Gateway:
         return Seen(label=label, spans={hash_of(answer, self.salt): label}, turn=False)
 
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
-        async def replan() -> tuple[Decision, int]:
-            decision, microseconds = await self._decide(request, *await self._known(request))
+        async def replan(found: tuple[Finding, ...]) -> tuple[Decision, int]:
+            state, scan = await self._known(request)
+            late = state.model_copy(update={"late_findings": found})
+            decision, microseconds = await self._decide(request, late, scan)
             trace.later = join(trace.later, decision.label)
             return decision, microseconds
 

@@ -5,7 +5,7 @@ Nothing here can reach a provider: no key, no address, only the way to the door.
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,8 @@ from serving.door.tls import router_context
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, DoorStatus, decode_line
 from serving.settings import Settings
 
+LastLook = Callable[[LaneCall, bytes], Awaitable[None]]
+"""See `serving.deep.last_look.look_again`."""
 PERMIT_SECONDS: Final = 30
 _CONNECT_SECONDS: Final = 2.0
 
@@ -63,17 +65,24 @@ class HostedLane:
         client: httpx2.AsyncClient,
         private_key: Ed25519PrivateKey,
         now: Callable[[], float],
+        last_look: LastLook,
     ) -> None:
-        """Take a `client` made by `door_client`, the key that permits are signed with, and `now` in Unix seconds."""
+        """Take a `client` made by `door_client`, the key that permits are signed with, and `now` in Unix seconds.
+
+        `last_look` reads the exact bytes once more and raises when they may not go under the call's label.
+        """
         self._spec, self._hosted, self._client, self._key, self._now = spec, hosted, client, private_key, now
+        self._last_look = last_look
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Answer a call; the first event is the door's `Departed`. Closing the iterator closes the way to the provider too.
 
-        Raises what `router.lane.Lane` says, and `EvidenceUnavailable` when the door's ledger can't hold the end.
+        Raises what `router.lane.Lane` says, `FoundBeforeLeaving` when the last look found what the label does not say, and
+        `EvidenceUnavailable` when the door's ledger can't hold the end.
         """
         body = render_openai_chat(call, self._hosted)
-        # A scan of what is about to leave belongs between these two lines: the permit vouches for exactly these bytes.
+        # INVARIANT: between these lines, so that the permit vouches for exactly the bytes that were read.
+        await self._last_look(call, body)
         token = sign(self._permit(call, body), self._key)
         stopped = False
         async with aclosing(self._lines(token, body, call.deadline_seconds)) as lines:

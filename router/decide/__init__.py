@@ -3,6 +3,6 @@
 from router.decide.judge import estimate_tokens
 from router.decide.narrow import narrow, refusal_of
 from router.decide.plan import decide
-from router.decide.spans import label_found
+from router.decide.spans import EXTRAS, label_found
 
-__all__ = ["decide", "estimate_tokens", "label_found", "narrow", "refusal_of"]
+__all__ = ["EXTRAS", "decide", "estimate_tokens", "label_found", "narrow", "refusal_of"]

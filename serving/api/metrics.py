@@ -23,6 +23,9 @@ tokens_total = Counter("lane_tokens_total", "Tokens, by lane and direction", ["l
 turns_total = Counter(
     "lane_turns_total", "Prompts of named sessions, by turn and by whether they stay private", ["turn", "stays_private"]
 )
+deep_scan_misses_total = Counter(
+    "lane_deep_scan_misses_total", "Sends that the deep scan stopped after the fast scan had let them go", ["category"]
+)
 decide_seconds = Histogram("lane_decide_seconds", "Time of one decision", buckets=_DECIDE_BUCKETS)
 first_token_seconds = Histogram(
     "lane_first_token_seconds", "Time to the first token", ["lane"], buckets=_ANSWER_BUCKETS

@@ -1,19 +1,20 @@
-"""In which order does the door work? Judge, write the intent down, and only then send (`serving.door.relay`)."""
+"""In which order does the door work? Judge, read the bytes deeply, write the intent down, and only then send (`serving.door.relay`)."""
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from router.errors import DoorRefused, EvidenceUnavailable, LaneUnreachable, RouterError
+from router.errors import DoorRefused, EvidenceUnavailable, LaneUnreachable, RouterError, ScanUnavailable
+from serving.deep.last_look import found_in, label_of
 from serving.door.door import Door
-from serving.door.guard import Allow, Asked, Deny, judge
+from serving.door.guard import Allow, Asked, Deny, judge, judge_found
 from serving.door.ledger import Intent, Refused
 from serving.door.relay import Relay
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, encode_error
@@ -21,8 +22,8 @@ from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, encode_error
 BODY_BYTES_AT_MOST: Final = 32 * 1024 * 1024
 
 
-def build_app(door: Door) -> Starlette:
-    """Return the service: `POST /send`, `GET /status`, nothing else."""
+def build_app(door: Door, alongside: AbstractAsyncContextManager[Any] | None = None) -> Starlette:
+    """Return the service: `POST /send`, `GET /status`, nothing else. `alongside` is entered and left with it."""
 
     async def send(request: Request) -> Response:
         try:
@@ -37,10 +38,11 @@ def build_app(door: Door) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await door.close()
+        async with alongside or nullcontext():
+            try:
+                yield
+            finally:
+                await door.close()
 
     routes = [Route("/send", send, methods=["POST"]), Route("/status", status, methods=["GET"])]
     return Starlette(routes=routes, lifespan=lifespan)
@@ -56,8 +58,13 @@ async def _read(request: Request) -> bytes:
 
 
 async def _answer(door: Door, asked: Asked) -> Response:
-    """Judge and write the intent down; whatever goes wrong until then, nothing was sent."""
+    """Judge, read deeply, write the intent down; whatever goes wrong until then, nothing was sent."""
     verdict = await asyncio.to_thread(judge, asked, door.rules, door.now())
+    if isinstance(verdict, Allow) and verdict.lane.name not in door.lanes_off():
+        try:
+            verdict = await _read_deeply(door, verdict, asked.body)
+        except ScanUnavailable as error:
+            return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing unread: {error}"))
     try:
         match verdict:
             case Deny():
@@ -75,6 +82,17 @@ async def _answer(door: Door, asked: Asked) -> Response:
         return _refusal(refusal)
     except EvidenceUnavailable as error:
         return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing: {error}"))
+
+
+async def _read_deeply(door: Door, allowed: Allow, body: bytes) -> Allow | Deny:
+    """Have the door's own deep scan read the bytes, and ask Cedar again. Raises `ScanUnavailable`; what else goes wrong is a refusal."""
+    try:
+        found = label_of(await found_in(body, door.deep), door.rules.tiers)
+    except ScanUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in the guard: what can't be judged stays
+        return Deny(f"the body could not be read ({type(error).__name__})", permit=allowed.permit)
+    return judge_found(allowed, found, door.rules)
 
 
 async def _record_refusal(door: Door, asked: Asked, denied: Deny) -> None:

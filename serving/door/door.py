@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from router.bundle.files import Hosted, LaneSpec
 from router.lane import LaneEvent
+from router.ports import DeepScan
 from serving.door.guard import Rules
 from serving.door.ledger import Intent, Ledger
 from serving.door.wire import DoorStatus, LaneStatus
@@ -49,6 +50,7 @@ class Door:
     switched_off: Callable[[], Mapping[str, str]]
     ledger: Ledger
     sender: Sender
+    deep: DeepScan
     now: Callable[[], float]
     sample: Callable[[Intent, bytes], None] = _unsampled
     _writer: ThreadPoolExecutor = field(default_factory=_one_writer)

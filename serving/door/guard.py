@@ -5,7 +5,7 @@ Pure: the clock's time, the body and the rules are arguments. Whatever can't be 
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -157,15 +157,27 @@ def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules
     Catches every exception, because whatever the scanner or the policy engine trips over must stay.
     """
     try:
-        label = join(permit.label, scanned_label(body, rules))
-        verdict = rules.may_send(question_of(permit, label))
-        policies = tuple(policy.id for policy in verdict.policies)
-        allowed = verdict.allowed is True
+        allowed = Allow(permit, lane, hosted, join(permit.label, scanned_label(body, rules)))
     except Exception as error:  # noqa: BLE001
         return Deny(f"the body could not be judged ({type(error).__name__})", permit=permit)
-    if not allowed:
-        return Deny(f"the boundary keeps {_describe(label)} from this lane", policies, permit)
-    return Allow(permit, lane, hosted, label)
+    return _asked_cedar(allowed, rules)
+
+
+def judge_found(allowed: Allow, found: Label, rules: Rules) -> Allow | Deny:
+    """Return the verdict when the deep scan has read the bytes as well and found them worth this label."""
+    return _asked_cedar(replace(allowed, label=join(allowed.label, found)), rules)
+
+
+def _asked_cedar(allowed: Allow, rules: Rules) -> Allow | Deny:
+    """Ask Cedar about a label. Whatever it trips over stays."""
+    permit, label = allowed.permit, allowed.label
+    try:
+        verdict = rules.may_send(question_of(permit, label))
+        policies = tuple(policy.id for policy in verdict.policies)
+        let_go = verdict.allowed is True
+    except Exception as error:  # noqa: BLE001 - as in `_boundary`
+        return Deny(f"the body could not be judged ({type(error).__name__})", permit=permit)
+    return allowed if let_go else Deny(f"the boundary keeps {_describe(label)} from this lane", policies, permit)
 
 
 def question_of(permit: Permit, label: Label) -> SendQuestion:

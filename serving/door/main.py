@@ -26,6 +26,7 @@ from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
 from router.scan import scan_text, warm
 from serving.change.watch import Watch
+from serving.deep.scanner import DeepScanner
 from serving.door.app import build_app
 from serving.door.door import Door
 from serving.door.guard import Rules
@@ -65,15 +66,17 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
     with contextlib.closing(sampler), contextlib.closing(Ledger(settings.ledger_file)) as ledger:
         switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
         superseded = Watch(settings.changes_file, settings.approvers).closing(bundle)
+        deep = DeepScanner()
 
         def closed() -> dict[str, str]:
-            return switched_off() | superseded()
+            unread = {} if deep.ready else dict.fromkeys(keys, "the door's deep scan is not ready")
+            return unread | switched_off() | superseded()
 
         off = lanes_without_key(bundle, keys)
-        door = Door(rules, off, closed, ledger, Providers(keys), time.time, sampler.left)
+        door = Door(rules, off, closed, ledger, Providers(keys), deep, time.time, sampler.left)
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(door),
+                build_app(door, deep.running() if keys else None),
                 lifespan="on",
                 access_log=False,
                 log_level="warning",

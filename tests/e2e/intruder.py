@@ -77,9 +77,13 @@ def _with_a_forged_permit(settings: Settings) -> str:
         bundle_hash=bundle.hash,
     )
 
+    async def unread(_: LaneCall, __: bytes) -> None:
+        """A stranger leaves the router's own last look out."""
+
     async def send() -> str:
         async with door_client_of(settings) as client:
-            lane = HostedLane(spec, spec.hosted, client, read_private_key(settings.permit_key_file), time.time)
+            key = read_private_key(settings.permit_key_file)
+            lane = HostedLane(spec, spec.hosted, client, key, time.time, unread)
             try:
                 async for _ in lane.stream(call):
                     pass

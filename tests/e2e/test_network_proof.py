@@ -68,6 +68,16 @@ class Deployment:
             assert node.poll() is None, self._log(node)
             assert time.monotonic() < deadline, self._log(node)
             time.sleep(0.5)
+        self._wait_for_the_hosted_lanes(deadline)
+
+    def _wait_for_the_hosted_lanes(self, deadline: float) -> None:
+        """Both deep scans, the router's and the door's, have to be up before a hosted lane is on."""
+        key = json.loads(self.settings.keys_file.read_text())["local/default"]
+        address = f"http://{self.settings.host}:{self.settings.port}/v1/models"
+        asked = f"import httpx2; print(httpx2.get({address!r}, headers={{'authorization': 'Bearer {key}'}}).text)"
+        while "premium" not in self._run(self.machines.private, [sys.executable, "-c", asked]).stdout:
+            assert time.monotonic() < deadline, "no hosted lane came on"
+            time.sleep(1.0)
 
     def send_mixed_load(self) -> list[dict[str, Any]]:
         """Send the load from inside the private node, where its clients' proxy would stand."""

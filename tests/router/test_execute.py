@@ -13,6 +13,7 @@ from router.contract import (
     Decided,
     Decision,
     Egress,
+    Finding,
     Label,
     Message,
     OutputContract,
@@ -27,10 +28,12 @@ from router.errors import (
     ContextTooLong,
     ContractViolated,
     DoorRefused,
+    FoundBeforeLeaving,
     LaneMisbehaved,
     LaneOverloaded,
     LaneTimeout,
     PolicyDenied,
+    outcome_of,
 )
 from router.execute import Climbed, Run, execute
 from router.lane import Departed, LaneCall, LaneEvent, Refusal, Stop, TextDelta, Usage
@@ -82,7 +85,10 @@ class Bench:
         self.climbed: list[Climbed] = []
         self.events: list[LaneEvent] = []
 
-        async def replan() -> tuple[Decision, int]:
+        self.found: list[tuple[Finding, ...]] = []
+
+        async def replan(found: tuple[Finding, ...]) -> tuple[Decision, int]:
+            self.found.append(found)
             return later or plan, 1
 
         self.run = Run(
@@ -330,3 +336,71 @@ def test_word_that_bytes_left_is_not_a_first_token() -> None:
     bench.play()
 
     assert bench.text == "Hello"
+
+
+SOMEBODYS = Finding(entity="PERSON", category="pii", start=0, end=3, score=0.9, detector="presidio")
+PII = Label(level="confidential", categories=("pii",))
+HOSTED_FIRST = (("far", ("start",)), ("slow", ("timeout",)), ("near", ("boundary",)))
+
+
+def test_what_a_last_look_finds_turns_the_request_back_to_a_private_rung_and_is_on_record() -> None:
+    later = decision(("near", ("start",)), label=PII, findings=(SOMEBODYS,))
+
+    bench = Bench(
+        decision(*HOSTED_FIRST), later=later, far=[FoundBeforeLeaving("far", (SOMEBODYS,))], near=HELLO
+    ).play()
+
+    assert [one.rung.lane for one in bench.climbed] == ["near"]
+    assert bench.found == [(SOMEBODYS,)]
+    (again,) = bench.kept(Decided)
+    assert again.decision.findings == (SOMEBODYS,)
+    assert again.decision.label == PII
+    assert "deep scan found pii" in again.because
+    assert bench.lanes["near"].calls[0].label == PII
+    assert [end.ended for end in bench.kept(AttemptEnded)] == ["boundary", "stop"]
+
+
+def test_where_policy_lets_even_what_was_found_go_the_lane_is_asked_once_more_under_the_higher_label() -> None:
+    later = decision(*HOSTED_FIRST, label=PII)
+
+    def far(call: LaneCall) -> Iterable[Any]:
+        return HELLO if call.label == PII else [FoundBeforeLeaving("far", (SOMEBODYS,))]
+
+    bench = Bench(decision(*HOSTED_FIRST), later=later, far=far, near=HELLO).play()
+
+    assert [one.rung.lane for one in bench.climbed] == ["far"]
+    assert [call.label for call in bench.lanes["far"].calls] == [Label(), PII]
+
+
+def test_a_lane_that_finds_again_and_again_is_not_asked_for_ever() -> None:
+    later = decision(*HOSTED_FIRST, label=PII)
+
+    bench = Bench(
+        decision(*HOSTED_FIRST), later=later, far=[FoundBeforeLeaving("far", (SOMEBODYS,))], slow=HELLO, near=HELLO
+    )
+    bench.play()
+
+    assert len(bench.lanes["far"].calls) == 2
+    assert [one.rung.lane for one in bench.climbed] == ["near"]
+
+
+def test_with_no_private_rung_left_the_caller_is_told_that_something_was_found_and_not_what() -> None:
+    later = decision(label=PII, closed=(ClosedRung(lane="far", model="big", because="it is somebody's"),))
+    bench = Bench(decision(("far", ("start",))), later=later, far=[FoundBeforeLeaving("far", (SOMEBODYS,))])
+
+    with pytest.raises(FoundBeforeLeaving, match="found pii in what was about to leave"):
+        bench.play()
+
+    assert outcome_of(FoundBeforeLeaving("far", (SOMEBODYS,))).status == 403
+
+
+def test_what_was_found_is_said_again_at_every_later_decision() -> None:
+    later = decision(("slow", ("start",)), ("near", ("timeout",)), label=PII)
+    plan = decision(("far", ("start",)), ("slow", ("boundary",)), ("near", ("timeout",)))
+
+    bench = Bench(
+        plan, later=later, far=[FoundBeforeLeaving("far", (SOMEBODYS,))], slow=[LaneTimeout("slow", "late")], near=HELLO
+    ).play()
+
+    assert bench.found == [(SOMEBODYS,), (SOMEBODYS,)]
+    assert [one.rung.lane for one in bench.climbed] == ["near"]

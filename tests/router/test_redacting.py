@@ -78,7 +78,7 @@ class Bench:
         }
         self.plan = Decision(**{**fields, **changes})
 
-        async def replan() -> tuple[Decision, int]:
+        async def replan(found: tuple[Finding, ...] = ()) -> tuple[Decision, int]:
             return self.plan, 1
 
         self.run = Run(

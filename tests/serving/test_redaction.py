@@ -24,7 +24,7 @@ from serving.settings import Settings
 from tests.providers.openai_chat import Behaviour, StandIn
 from tests.redaction_bundle import LANE, with_redaction
 from tests.serving.conftest import System
-from tests.serving.door.kit import KEY, OpenDoor, hosted_of, open_door
+from tests.serving.door.kit import KEY, OpenDoor, hosted_of, open_door, unread
 
 STARTER = Path("config/starter").resolve()
 ASKED = "My name is Ada Moore, my mail is ada.moore@example.org. Greet me by name."
@@ -81,7 +81,7 @@ class Place:
         async def post() -> Any:
             async with self.system.http() as http, door_client(self.door.socket) as client:
                 spec = self.system.bundle.lanes[LANE]
-                self.system.lanes[LANE] = HostedLane(spec, hosted_of(spec), client, KEY, time.time)  # type: ignore[assignment]
+                self.system.lanes[LANE] = HostedLane(spec, hosted_of(spec), client, KEY, time.time, unread)  # type: ignore[assignment]
                 self.system.client._lanes_off, self.system.client._seen_at = {}, time.monotonic()
                 return await http.post("/v1/chat/completions", json=body, headers=headers)
 

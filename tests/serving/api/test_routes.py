@@ -5,11 +5,14 @@ import orjson
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from router.errors import LaneOverloaded, LaneUnreachable
+from router.contract import Finding
+from router.errors import FoundBeforeLeaving, LaneOverloaded, LaneUnreachable
 from router.lane import Stop, TextDelta
 
 pytestmark = pytest.mark.anyio
 KEY = "lane-test-key"
+SOMEBODYS = Finding(entity="PERSON", category="pii", start=0, end=3, score=0.9, detector="presidio")
+CODE = "Write a Python function that reverses a linked list"
 CARD = "Please note my card 4111 1111 1111 1111 for the order."
 
 
@@ -329,3 +332,28 @@ async def test_switches_that_can_t_be_read_close_every_lane(system: Any) -> None
 
     assert response.status_code == 503
     assert all(lane.calls == [] for lane in system.lanes.values())
+
+
+async def test_what_the_deep_scan_finds_is_answered_privately_and_on_record(system: Any) -> None:
+    await system.all_lanes_on()
+    system.lanes["code"].script = lambda call: [FoundBeforeLeaving(call.lane, (SOMEBODYS,))]
+
+    async with system.http() as http:
+        answer = await http.post("/v1/chat/completions", json=body(CODE))
+
+    assert (answer.status_code, answer.headers["x-lane-lane"]) == (200, "private")
+    first, again = system.store.read(answer.headers["x-lane-trace-id"]).decisions
+    assert (first.decision.lane, again.decision.lane) == ("code", "private")
+    assert SOMEBODYS in again.decision.findings
+    assert again.decision.label.categories == ("pii",)
+    assert "deep scan found pii" in again.because
+
+
+async def test_a_pinned_hosted_lane_is_refused_when_the_deep_scan_finds_something(system: Any) -> None:
+    await system.all_lanes_on()
+    system.lanes["premium"].script = lambda call: [FoundBeforeLeaving(call.lane, (SOMEBODYS,))]
+
+    async with system.http() as http:
+        answer = await http.post("/v1/chat/completions", json=body(model="premium"))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "found_before_leaving")

@@ -20,6 +20,7 @@ from router.contract import Label, Message, PolicyFired, Sampling, TextPart
 from router.lane import LaneCall, LaneEvent
 from router.permit import Permit, sign
 from router.scan import scan_text
+from router.testing import ScriptedDeepScan
 from serving.door.app import build_app
 from serving.door.door import Door
 from serving.door.guard import Rules
@@ -112,6 +113,10 @@ def a_call(text: str = "What is the capital of France?", **changes: Any) -> Lane
     return LaneCall(**(fields | changes))
 
 
+async def unread(call: LaneCall, body: bytes) -> None:
+    """A last look that lets everything go: what the door sees, it sees by itself."""
+
+
 @dataclass
 class OpenDoor:
     """A door that is being served, and the lane that goes through it."""
@@ -126,7 +131,7 @@ class OpenDoor:
 
         async def scenario() -> list[LaneEvent]:
             async with door_client(self.socket) as client:
-                lane = HostedLane(self.lane, hosted_of(self.lane), client, key, time.time)
+                lane = HostedLane(self.lane, hosted_of(self.lane), client, key, time.time, unread)
                 return [event async for batch in lane.stream(call) for event in batch]
 
         return asyncio.run(scenario())
@@ -136,7 +141,7 @@ class OpenDoor:
 
         async def scenario() -> Any:
             async with door_client(self.socket) as client:
-                lane = HostedLane(self.lane, hosted_of(self.lane), client, KEY, time.time)
+                lane = HostedLane(self.lane, hosted_of(self.lane), client, KEY, time.time, unread)
                 async with aclosing(lane.stream(call)) as stream:
                     return await use(stream)
 
@@ -172,6 +177,7 @@ def open_door(folder: Path, provider: StandIn, lane: LaneSpec | None = None, **c
         "switched_off": dict,
         "ledger": Ledger(ledger_file),
         "sender": Providers(keys, time.time),
+        "deep": ScriptedDeepScan(),
         "now": time.time,
     }
     door = Door(**(fields | changes))

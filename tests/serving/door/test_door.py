@@ -13,28 +13,31 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from router.contract import Label
+from router.contract import Finding, Label
 from router.errors import (
     ContextTooLong,
     DoorRefused,
     EvidenceUnavailable,
+    FoundBeforeLeaving,
     LaneMisbehaved,
     LaneOverloaded,
     LaneRateLimited,
     LaneTimeout,
     LaneUnreachable,
     RouterError,
+    ScanUnavailable,
     SchemaRefused,
 )
-from router.lane import Departed, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import Departed, LaneCall, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from router.render import render_openai_chat
+from router.testing import ScriptedDeepScan
 from serving.door.ledger import Intent, Outcome, Refused
 from serving.door.provider import Providers
 from serving.door.wire import LANE_HEADER, PERMIT_HEADER, decode_line
 from serving.hosted import HostedLane, door_client, door_status
 from serving.lockout import Lockout, lane_switches
 from tests.providers.openai_chat import MODEL_VERSION, Behaviour, StandIn
-from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, a_token, hosted_of, open_door, wait_for
+from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, a_token, hosted_of, open_door, unread, wait_for
 
 Stream = AsyncGenerator[tuple[LaneEvent, ...], None]
 
@@ -471,7 +474,7 @@ def test_a_disk_that_is_full_sends_nothing(door: OpenDoor, provider: StandIn) ->
 def test_sixty_four_at_once_are_all_answered_and_chained(tmp_path: Path, provider: StandIn) -> None:
     async def all_at_once(socket: Path, door: OpenDoor) -> list[str]:
         async with door_client(socket) as client, asyncio.TaskGroup() as tasks:
-            lane = HostedLane(door.lane, hosted_of(door.lane), client, KEY, time.time)
+            lane = HostedLane(door.lane, hosted_of(door.lane), client, KEY, time.time, unread)
 
             async def one(number: int) -> str:
                 events = [event async for batch in lane.stream(a_call(f"number {number}")) for event in batch]
@@ -519,3 +522,44 @@ def test_a_door_that_can_t_read_the_switches_sends_nothing(tmp_path: Path, provi
         door.ask(a_call())
 
     assert provider.received == []
+
+
+SOMEBODYS = Finding(entity="PERSON", category="pii", start=0, end=3, score=0.9, detector="presidio")
+
+
+def test_what_the_deep_scan_reads_is_asked_of_cedar_again_and_written_down(tmp_path: Path, provider: StandIn) -> None:
+    deep = ScriptedDeepScan(lambda text: (SOMEBODYS,) if "Ada" in text else ())
+    with open_door(tmp_path, provider, deep=deep) as door:
+        with pytest.raises(DoorRefused, match="confidential text with pii"):
+            door.ask(a_call("Ada"))
+        door.ask(a_call("Nobody"))
+
+        assert [entry.event.kind for entry in door.await_entries(3)] == ["refused", "intent", "outcome"]
+    assert len(provider.received) == 1
+
+
+def test_a_deep_scan_that_cannot_tell_lets_nothing_out(tmp_path: Path, provider: StandIn) -> None:
+    def dies(_: str) -> tuple[Finding, ...]:
+        raise ScanUnavailable("it died")
+
+    with open_door(tmp_path, provider, deep=ScriptedDeepScan(dies)) as door:
+        with pytest.raises(LaneUnreachable, match="sends nothing unread"):
+            door.ask(a_call())
+
+        assert door.entries() == []
+    assert provider.received == []
+
+
+def test_the_last_look_comes_before_the_permit_and_what_it_stops_never_reaches_the_door(door: OpenDoor) -> None:
+    async def stops(call: LaneCall, body: bytes) -> None:
+        raise FoundBeforeLeaving(call.lane, (SOMEBODYS,))
+
+    async def scenario() -> None:
+        async with door_client(door.socket) as client:
+            lane = HostedLane(door.lane, hosted_of(door.lane), client, KEY, time.time, stops)
+            async for _ in lane.stream(a_call()):
+                pass
+
+    with pytest.raises(FoundBeforeLeaving):
+        asyncio.run(scenario())
+    assert door.entries() == []

@@ -35,7 +35,7 @@ from serving.permit_keys import KeyUnusable, read_private_key, read_public_key
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 from tests.providers.openai_chat import StandIn
-from tests.serving.door.kit import KEY, a_call, a_token, hosted_of, wait_for
+from tests.serving.door.kit import KEY, a_call, a_token, hosted_of, unread, wait_for
 
 STARTER = Path("config/starter").resolve()
 
@@ -90,12 +90,18 @@ def until_open(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     wait_for(accepts, 60)
 
 
+def until_it_sends(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the door can read what would leave: only then is any of its lanes on."""
+    until_open(settings, process)
+    wait_for(lambda: True if any(lane.on for lane in status(settings).lanes.values()) else None, 240)
+
+
 def ask(settings: Settings, bundle: Bundle, call: LaneCall) -> list[LaneEvent]:
     async def scenario() -> list[LaneEvent]:
         async with door_client(settings.door_socket) as client:
             spec = bundle.lanes[call.lane]
             key = read_private_key(settings.permit_key_file)
-            lane = HostedLane(spec, hosted_of(spec), client, key, time.time)
+            lane = HostedLane(spec, hosted_of(spec), client, key, time.time, unread)
             return [event async for batch in lane.stream(call) for event in batch]
 
     return asyncio.run(scenario())
@@ -115,7 +121,7 @@ def test_the_door_comes_up_answers_refuses_and_goes_down_clean(
     before = len(provider.received)
     call = a_call(org="local", bundle_hash=bundle.hash)
     with door_process(settings, OPENAI_API_KEY=provider.key) as process:
-        until_open(settings, process)
+        until_it_sends(settings, process)
         mode = stat.S_IMODE(settings.door_socket.stat().st_mode)
         said = status(settings)
         events = ask(settings, bundle, call)
@@ -134,6 +140,33 @@ def test_the_door_comes_up_answers_refuses_and_goes_down_clean(
     assert len(provider.received) == before + 1
     assert [entry.event.kind for entry in read_ledger(settings.ledger_file)] == ["intent", "outcome", "refused"]
     assert provider.key not in log
+
+
+def test_nothing_is_sent_before_the_doors_deep_scan_is_up(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_open(settings, process)
+        said = status(settings)
+        with pytest.raises(LaneUnreachable, match="deep scan"):
+            ask(settings, bundle, a_call(org="local", bundle_hash=bundle.hash))
+
+    assert not any(lane.on for lane in said.lanes.values())
+
+
+def test_a_permit_of_the_routers_own_does_not_get_out_what_the_doors_deep_scan_reads(
+    settings: Settings, bundle: Bundle, provider: StandIn
+) -> None:
+    missed_by_the_fast_scan = "Katrine moved to Flateyri in May, and she is unhappy there"
+    assert scan_text(missed_by_the_fast_scan) == ()
+    before = len(provider.received)
+    with door_process(settings, OPENAI_API_KEY=provider.key) as process:
+        until_it_sends(settings, process)
+        with pytest.raises(DoorRefused) as refused:
+            ask(settings, bundle, a_call(missed_by_the_fast_scan, org="local", bundle_hash=bundle.hash))
+
+    assert "protected-data-stays-private" in refused.value.policies
+    assert len(provider.received) == before
 
 
 def test_ctrl_c_ends_it_as_cleanly(settings: Settings, provider: StandIn) -> None:
@@ -158,7 +191,7 @@ def test_a_killed_door_leaves_a_socket_that_the_next_one_replaces(
         ask(settings, bundle, call)
 
     with door_process(settings, OPENAI_API_KEY=provider.key) as process:
-        until_open(settings, process)
+        until_it_sends(settings, process)
         events = ask(settings, bundle, call)
 
     assert isinstance(events[-1], Stop)
@@ -171,7 +204,7 @@ def test_a_switch_holds_at_the_running_door_at_once_and_at_the_next_one_too(
     switches = Lockout(settings.lanes_off_folder)
     before = len(provider.received)
     with door_process(settings, OPENAI_API_KEY=provider.key) as process:
-        until_open(settings, process)
+        until_it_sends(settings, process)
         ask(settings, bundle, call)
         switches.lock("premium", "it leaks")
         with pytest.raises(LaneUnreachable, match="it leaks"):

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from router.bundle import Bundle
 from router.bundle.files import Hosted, LaneSpec
 from router.contract import Finding, Label
+from router.errors import ScanUnavailable
 from router.lane import LaneEvent, Stop, TextDelta
 from router.permit import sign
 from router.render import render_openai_chat
 from router.scan import scan_text
+from router.testing import ScriptedDeepScan
 from serving.door.app import build_app
 from serving.door.door import Door
 from serving.door.guard import Rules
@@ -39,6 +41,7 @@ from tests.serving.door.kit import (
     keeps_personal_data_in,
     open_door,
     rules_for,
+    unread,
 )
 
 LANE = a_lane()
@@ -77,13 +80,17 @@ def _raises(*_: object) -> Any:
     raise RuntimeError("broken")
 
 
+def _cannot_tell(_: str) -> tuple[Finding, ...]:
+    raise ScanUnavailable("it died")
+
+
 def _write_protect(ledger: Ledger) -> None:
     ledger._database.execute("PRAGMA query_only = ON")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong: in the rules, in the ledger, with the permit, with the switches."""
+    """What goes wrong: in the rules, in the ledger, in the deep scan, with the permit, with the switches."""
 
     name: str
     rules: Callable[[Rules], Rules] = lambda rules: rules
@@ -91,6 +98,7 @@ class Fault:
     permit: dict[str, object] = field(default_factory=dict)
     key: Ed25519PrivateKey = KEY
     off: dict[str, str] = field(default_factory=dict)
+    deep: ScriptedDeepScan = field(default_factory=ScriptedDeepScan)
     times: int = 1
     open_text_may_leave: bool = False
 
@@ -118,6 +126,8 @@ FAULTS = [
     Fault(
         "the permit claims that all is public", permit={"label": Label(), "risk_tier": "low"}, open_text_may_leave=True
     ),
+    Fault("the deep scan can't tell", deep=ScriptedDeepScan(_cannot_tell)),
+    Fault("the deep scan breaks", deep=ScriptedDeepScan(_raises)),
     Fault("the lane is off", off={"premium": "switched off"}),
 ]
 
@@ -130,7 +140,7 @@ def send(text: str, fault: Fault, folder: Path) -> tuple[bytes, SendingRecorder]
     permit = a_permit(**({"body_sha256": hashlib.sha256(body).hexdigest()} | fault.permit))  # type: ignore[arg-type]
     headers = {PERMIT_HEADER: sign(permit, fault.key), LANE_HEADER: "premium"}
     rules = fault.rules(rules_for(LANE, may_send=keeps_personal_data_in))
-    door = Door(rules, fault.off, dict, ledger, sender, time.time)
+    door = Door(rules, fault.off, dict, ledger, sender, fault.deep, time.time)
 
     async def ask() -> None:
         transport = httpx2.ASGITransport(app=build_app(door))
@@ -202,7 +212,7 @@ def test_no_name_of_person_session_tenant_or_trace_reaches_the_provider(
     async def ask(socket: Path) -> httpx2.Response:
         await system.all_lanes_on()
         async with door_client(socket) as client, system.http() as http:
-            system.lanes["premium"] = HostedLane(lane, hosted, client, KEY, time.time)  # type: ignore[assignment]
+            system.lanes["premium"] = HostedLane(lane, hosted, client, KEY, time.time, unread)  # type: ignore[assignment]
             return await http.post("/v1/chat/completions", json=asked, headers=HEADERS)
 
     with open_door(tmp_path, provider, lane, rules=rules) as door:

@@ -1,0 +1,1 @@
+"""How the deep scan learns what speaks for personal data: labelled documents, plain questions, and the forest made of both."""
