@@ -11,7 +11,7 @@ from router.contract import Concern, Label, PolicyFired, RetrievalPlan, RiskTier
 
 @dataclass(frozen=True, slots=True)
 class Wanting:
-    """Who wants help, and with what kind of text."""
+    """Who wants help, and with what kind of text. `kept_in` says what closes every way out beside the policies, if anything does."""
 
     request: RouteRequest
     tenant: TenantSpec
@@ -19,6 +19,7 @@ class Wanting:
     tier: RiskTier
     attack: Concern
     harm: Concern
+    kept_in: tuple[PolicyFired, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def _against_tool(tool: str, wanting: Wanting, bundle: Bundle) -> Iterator[Polic
     elif request.allowed_tools and tool not in request.allowed_tools:
         because = f"tool {tool} is not among the tools the request allows"
         yield PolicyFired(id="request-tools", effect="forbid", because=because)
+    elif wanting.kept_in and bundle.tools[tool].reaches_outside:
+        yield from wanting.kept_in
     else:
         verdict = bundle.boundary.may_call_tool(
             ToolQuestion(tenant.org, tool, wanting.label, wanting.tier, wanting.attack, wanting.harm)

@@ -66,7 +66,8 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
     )
     ladder = _ladder(chosen, pinned, asked, bundle, state)
     first = ladder.rungs[0] if ladder.rungs else None
-    aids = aids_of(route, Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm), bundle)
+    wanting = Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm, asked.kept_in)
+    aids = aids_of(route, wanting, bundle)
     return Decision(
         action=route.action,
         message=route.message,

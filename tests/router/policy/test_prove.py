@@ -7,6 +7,7 @@ import pytest
 from router.boundary import read_policies
 from router.bundle import Bundle
 from router.bundle.load import Draft, load_draft
+from router.contract import Decision
 from router.decide import decide
 from router.policy.overlay import shifts
 from router.policy.prove import Report, prove_bundle
@@ -21,7 +22,7 @@ PUBLIC_OR_INTERNAL = '[Level::"public", Level::"internal"].contains(context.leve
 
 @pytest.fixture
 def draft(edited: Edited, heads: ScriptedHeads) -> Callable[..., Draft]:
-    return lambda *edits: load_draft(edited(*edits), heads)
+    return lambda *edits, name="bundle": load_draft(edited(*edits, name=name), heads)
 
 
 def prove(draft: Draft) -> Report:
@@ -267,6 +268,26 @@ def test_where_egress_is_none_no_decision_has_a_way_out(
     if declared == "the bundle":
         assert all(exits.open == () for exits in report.exits)
         assert any(exits.planned for exits in report.exits)
+
+
+def test_a_tool_that_reaches_outside_is_no_way_out_where_egress_is_none(draft: Callable[..., Draft]) -> None:
+    assert any(map(has_refund_tool, decisions(draft(OUTSIDE, name="open"))))
+
+    closed = draft(OUTSIDE, ("lanes.yaml", "egress: open", "egress: none"), name="closed")
+
+    assert not any(map(has_refund_tool, decisions(closed)))
+    report = prove(closed)
+    assert report.egress is not None
+    assert report.egress.broken_by is None
+
+
+def decisions(draft: Draft) -> list[Decision]:
+    lines = [case.request for case in draft.source.cases["tests.yaml"].cases]
+    return [decide(parse(line), draft.bundle, State()) for line in lines]
+
+
+def has_refund_tool(decision: Decision) -> bool:
+    return "refund_eligibility" in [tool.name for tool in decision.tools]
 
 
 def test_a_bundle_that_declares_no_such_thing_says_nothing_of_it(draft: Callable[..., Draft]) -> None:
