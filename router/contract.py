@@ -300,7 +300,8 @@ class Decision(Frozen):
 
     `action` other than `answer` is a planned end without a model call: a refusal, a person's approval, a clarifying question;
     `message` is then what the caller reads. `label` is the join over `spans`, the parts of the prompt that are above public.
-    `ladder[0]` is where the request goes first; it is empty exactly when nothing may answer.
+    `client_tools`: whether the caller's own tools go along. `ladder[0]` is where the request goes first; it is empty exactly when
+    nothing may answer.
     """
 
     contract_version: Literal["1"] = CONTRACT_VERSION
@@ -319,6 +320,7 @@ class Decision(Frozen):
     sampling: Sampling
     retrieval: RetrievalPlan | None = None
     tools: tuple[ToolPlan, ...] = ()
+    client_tools: bool = True
     output_contract: OutputContract = OutputContract()
     fallback: dict[str, str] = Field(default_factory=dict)
     ladder: tuple[Rung, ...] = ()

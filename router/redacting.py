@@ -101,6 +101,6 @@ class Redactor:
             redacted=redacts.categories,
             messages=sent.messages,
             sampling=call.sampling.model_copy(update={"stop": sent.sampling.stop}),
-            client_tools=sent.client_tools,
+            client_tools=sent.client_tools if call.client_tools else (),
             json_schema=sent.response_format.json_schema if callers_own else call.json_schema,
         )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
+from router.classify.heads import Alarms
 from router.contract import EvidenceEvent, Finding, Mode, Topic
 from router.errors import StateUnavailable
 from router.lane import LaneCall, LaneEvent
@@ -102,3 +103,8 @@ class ScriptedHeads:
         """Return what the script says of this text, in the mode that was asked for, if one was."""
         topic = self.script(text)
         return topic if mode is None else topic.model_copy(update={"mode": mode})
+
+    def alarms(self, text: str) -> Alarms:
+        """Return the alarms of what the script says of this text."""
+        topic = self.script(text)
+        return Alarms(topic.attack, topic.harm)

@@ -229,19 +229,34 @@ class TierRule(Frozen):
     because: str
 
 
+Alarming = Literal["attack", "harm"]
+Response = Literal["ignore", "keep_private", "strip_tools", "person", "refuse"]
+"""What is done about a flag: nothing; hosted lanes closed; no tools, neither ours nor the caller's; a person's approval; a refusal."""
+
+
 class TierProfile(Frozen):
-    """What a tier demands. `budgets` apply where the route sets none; `temperature_at_most` bounds the decoding."""
+    """What a tier demands. `budgets` apply where the route sets none; `temperature_at_most` bounds the decoding.
+
+    `on_attack`, `on_harm`: what is done about a request that is flagged as one.
+    """
 
     tier: RiskTier
+    on_attack: Response = "keep_private"
+    on_harm: Response = "keep_private"
     temperature_at_most: float | None = None
     budgets: Budgets = Budgets()
 
 
 class Band(Frozen):
-    """From which score on an alarm is `suspected`, and `flagged`; the classifier's own flag is always `flagged`."""
+    """From which score on an alarm is `suspected`, and `flagged`; the classifier's own flag is always `flagged`.
+
+    `refusal`, `approval`: what the caller reads where a tier refuses, or has a person decide.
+    """
 
     suspected: float = Field(default=0.5, ge=0, le=1)
     flagged: float | None = Field(default=None, ge=0, le=1)
+    refusal: str = "This request was not answered: the rules of this service do not allow it."
+    approval: str = "This request was not answered yet: a person has to look at it first. Please name its trace ID."
 
 
 class Concerns(Frozen):

@@ -152,6 +152,8 @@ def domains_of(rules: Sequence[Rule], world: World) -> dict[str, Sequence[object
             :_MOST_VALUES
         ],
         "confidence": _fractions(numbers("confidence"), first=1.0),
+        "attack_score": _fractions(numbers("attack_score"), first=0.0),
+        "harm_score": _fractions(numbers("harm_score"), first=0.0),
         "difficulty": _fractions(numbers("difficulty"), first=0.0),
         "input_tokens": _counts(numbers("input_tokens")),
     }

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from router.contract import LEVELS, RISK_TIERS, Label, Mode, RouteRequest, Topic
+from router.classify.heads import Alarms
+from router.contract import CONCERNS, LEVELS, RISK_TIERS, Label, Mode, RouteRequest, Topic
 
 BUILT_IN_CATEGORIES: Final = ("pii", "health", "payment", "finance", "employment", "legal", "credentials")
 
@@ -23,6 +24,7 @@ class TopicHeads(Protocol):
     @property
     def domains(self) -> tuple[str, ...]: ...
     def topic(self, text: str, mode: Mode | None) -> Topic: ...
+    def alarms(self, text: str) -> Alarms: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "state_changing", "bool", "it asks for something to be changed, booked, paid, sent or deleted", (False, True)
     ),
     Variable("regulated", "list of strings", "regulated fields it touches as a topic"),
+    Variable("attack", "string", "how much it looks like an attack on the model", CONCERNS),
+    Variable("harm", "string", "how much it looks like asking for help to do harm", CONCERNS),
+    Variable("attack_score", "double", "the alarm behind `attack`, 0 to 1"),
+    Variable("harm_score", "double", "the alarm behind `harm`, 0 to 1"),
     Variable("difficulty", "double", "how much a stronger model would help, 0 to 1; 0 where the classifier can't say"),
     Variable("mode", "string", "chat or batch", ("chat", "batch")),
     Variable(
@@ -81,7 +87,7 @@ def stays_private(level: str, categories: Iterable[str]) -> bool:
 
 
 def variables_of(request: RouteRequest, label: Label, topic: Topic, text: str, input_tokens: int) -> dict[str, object]:
-    """Return the variables of one request, all but `risk_tier`, which the tier rules settle first."""
+    """Return the variables of one request, all but the alarms' bands and `risk_tier`, which are settled by the bundle."""
     return {
         "level": label.level,
         "categories": list(label.categories),
@@ -93,6 +99,8 @@ def variables_of(request: RouteRequest, label: Label, topic: Topic, text: str, i
         "out_of_scope": topic.out_of_scope,
         "state_changing": topic.state_changing,
         "regulated": list(topic.regulated),
+        "attack_score": topic.attack.score,
+        "harm_score": topic.harm.score,
         # Not known to be hard: it stays where it is cheap, and a rule on difficulty does not error.
         "difficulty": 0.0 if topic.difficulty is None else topic.difficulty,
         "mode": topic.mode,

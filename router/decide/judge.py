@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from router.bundle import Bundle
-from router.bundle.files import Band, TenantSpec
-from router.bundle.variables import variables_of
+from router.bundle.files import Alarming, Band, TenantSpec
+from router.bundle.variables import TopicHeads, variables_of
 from router.contract import Alarm, Concern, Finding, Label, PolicyFired, RiskTier, RouteRequest, SpanLabel, Topic
 from router.decide.spans import EXTRAS, SEEN, label_of, span, spans_of
 from router.labels import RESTRICTED, highest, join
@@ -40,6 +40,12 @@ class Judgement:
     harm: Concern = "clear"
     failed: str | None = None
 
+    @property
+    def flagged(self) -> tuple[Alarming, ...]:
+        """What the request is flagged as. What could not be judged takes the closed path instead: no alarm is known of it."""
+        alarms: dict[Alarming, Concern] = {"attack": self.attack, "harm": self.harm}
+        return tuple(name for name, concern in alarms.items() if concern == "flagged" and self.failed is None)
+
 
 def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpec, scan: Scan) -> Judgement:
     """Scan, classify and label. Never raises for what a detector does: a failure makes the request restricted.
@@ -55,7 +61,7 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
         failures.append(f"the scan failed ({type(error).__name__})")
     text = _last_user_text(request)
     try:
-        topic = bundle.heads.topic(text, request.mode)
+        topic = _alarmed(bundle.heads.topic(text, request.mode), request, bundle.heads)
     except Exception as error:  # noqa: BLE001
         failures.append(f"the classifier failed ({type(error).__name__})")
         topic = Topic(
@@ -75,6 +81,29 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
         harm=concern_of(topic.harm, bundle.tiers.concerns.harm),
     )
     return failed(judgement, " and ".join(failures)) if failures else judgement
+
+
+def _alarmed(topic: Topic, request: RouteRequest, heads: TopicHeads) -> Topic:
+    """Return the topic with the loudest alarm of all that strangers may have written: tools' results, and earlier words of the user."""
+    last = max((index for index, message in enumerate(request.messages) if message.role == "user"), default=None)
+    untrusted = [
+        message.text
+        for index, message in enumerate(request.messages)
+        if message.role == "tool" or (message.role == "user" and index != last)
+    ]
+    if not untrusted:
+        return topic
+    heard = [heads.alarms(text) for text in untrusted]
+    return topic.model_copy(
+        update={
+            "attack": max(topic.attack, *(one.attack for one in heard), key=_loudness),
+            "harm": max(topic.harm, *(one.harm for one in heard), key=_loudness),
+        }
+    )
+
+
+def _loudness(alarm: Alarm) -> tuple[bool, float]:
+    return alarm.flag, alarm.score
 
 
 def failed(judgement: Judgement, because: str) -> Judgement:
@@ -140,6 +169,7 @@ def judge_tier(
 ) -> tuple[RiskTier, tuple[PolicyFired, ...], Facts]:
     """Return the highest tier that a rule gives, the rules that fired, and what routes are chosen by. A rule that errors is restricted."""
     variables = variables_of(request, judgement.label, judgement.topic, judgement.text, judgement.input_tokens)
+    variables |= {"attack": judgement.attack, "harm": judgement.harm}
     facts = Facts.of({name: value for name, value in variables.items() if name in bundle.asked})
     tiers: list[RiskTier] = []
     fired: list[PolicyFired] = []

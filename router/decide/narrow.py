@@ -34,6 +34,7 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "model": kept[0].model if kept else None,
             "retrieval": previous.retrieval if previous.retrieval == later.retrieval else None,
             "tools": tuple(tool for tool in previous.tools if tool in later.tools),
+            "client_tools": previous.client_tools and later.client_tools,
             "ladder": kept,
             "closed": _closed(previous, later, kept),
             "budgets": _least(previous.budgets, later.budgets),

@@ -11,6 +11,7 @@ from router.bundle.files import EVIDENCE, RouteSpec, TenantSpec, TierProfile
 from router.bundle.ladder import Step
 from router.bundle.references import CLASSIFICATION_FAILED
 from router.contract import (
+    Action,
     Budgets,
     Decision,
     Label,
@@ -22,6 +23,7 @@ from router.contract import (
 )
 from router.decide.aids import Wanting, aids_of
 from router.decide.judge import Judgement, Scan, failed, judge, judge_tier
+from router.decide.precheck import Reaction, react
 from router.decide.redactions import Redactions
 from router.decide.rungs import Asked, Ladder, compile_ladder
 from router.decide.spans import raised, span
@@ -49,6 +51,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
     allowed = chosen.route.allowed[chosen.tier]
     budgets = _budgets(request, allowed.budgets)
     judged = chosen.judgement
+    reaction = react(judged.flagged, bundle.profiles[chosen.tier], bundle.tiers)
     asked = Asked(
         org=request.org,
         tenant=tenant,
@@ -57,20 +60,21 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         tier=chosen.tier,
         attack=judged.attack,
         harm=judged.harm,
-        kept_in=_kept_in(route, tenant, bundle),
+        kept_in=(*_kept_in(route, tenant, bundle), *reaction.keeps_in),
         evidence=bundle.boundary.may_store(StoreQuestion(request.org, EVIDENCE, judged.label)),
         input_tokens=judged.input_tokens,
         budgets=budgets,
         cost_limited=allowed.cost_limited,
         redactions=Redactions(request, judged, bundle, scan),
     )
-    ladder = _ladder(chosen, pinned, asked, bundle, state)
+    action, message = _end(route, reaction)
+    ladder = _ladder(chosen, pinned, asked, bundle, state) if action == "answer" else Ladder((), (), ())
     first = ladder.rungs[0] if ladder.rungs else None
     wanting = Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm, asked.kept_in)
     aids = aids_of(route, wanting, bundle)
     return Decision(
-        action=route.action,
-        message=route.message,
+        action=action,
+        message=message,
         route=route.id,
         risk_tier=chosen.tier,
         topic=judged.topic,
@@ -83,16 +87,24 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         model=first.model if first else None,
         sampling=_sampling(request.sampling, route.sampling, bundle.profiles[chosen.tier]),
         retrieval=aids.retrieval,
-        tools=aids.tools,
+        tools=() if reaction.strips else aids.tools,
+        client_tools=not reaction.strips,
         output_contract=_output_contract(request, route),
         fallback={} if pinned else dict(route.fallback),
         ladder=ladder.rungs,
         closed=ladder.closed,
         budgets=_fitted(budgets, ladder, judged.input_tokens, bundle),
-        policies=tuple(dict.fromkeys([*chosen.fired, *aids.withheld, *ladder.policies])),
+        policies=tuple(dict.fromkeys([*chosen.fired, *reaction.fired, *aids.withheld, *ladder.policies])),
         bundle_hash=bundle.hash,
         classifier=bundle.heads.version,
     )
+
+
+def _end(route: RouteSpec, reaction: Reaction) -> tuple[Action, str | None]:
+    """Return how the request ends: a refusal outweighs what the route says, and a route's own end outweighs a person's look."""
+    if reaction.action is None or (route.action != "answer" and reaction.action != "refuse"):
+        return route.action, route.message
+    return reaction.action, reaction.message
 
 
 def _kept_in(route: RouteSpec, tenant: TenantSpec, bundle: Bundle) -> tuple[PolicyFired, ...]:
@@ -173,8 +185,6 @@ def _closed_path(judgement: Judgement, fired: tuple[PolicyFired, ...], bundle: B
 
 
 def _ladder(chosen: _Chosen, pinned: tuple[str, ...], asked: Asked, bundle: Bundle, state: State) -> Ladder:
-    if chosen.route.spec.action != "answer":
-        return Ladder((), (), ())
     steps: Sequence[Step] = chosen.route.steps
     if pinned:
         steps = [Step(lane, ("start",)) for lane in pinned]
