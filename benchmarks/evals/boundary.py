@@ -1,10 +1,11 @@
 """`lane eval boundary`: does the data boundary reach its aims? Every figure from one run, both scans beside Presidio's default."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from benchmarks.evals.boundary_data import BoundaryData, Case, Prompt
+from benchmarks.evals.kept import Kept, Read, joined, share
 from benchmarks.evals.readers import Readers
 from benchmarks.evals.spans import by_category, flagged, recall_by_entity, touches
 from router.bundle.variables import TopicHeads
@@ -71,7 +72,7 @@ def evaluate(
         aims += judged
     more, judged = _risks(data.prompts, heads, step)
     secrets = readers.fast.over(data.secrets, step)
-    figures |= more | {"secrets_found": _share(flagged(found, raise_at) for found in secrets)}
+    figures |= more | {"secrets_found": share(flagged(found, raise_at) for found in secrets)}
     return Report(figures, (*aims, *judged))
 
 
@@ -95,15 +96,15 @@ def _identifiers(data: BoundaryData, readers: Readers, raise_at: float, step: Ca
     }
     holding_nothing = [index for index, case in enumerate(data.cases) if not case.spans]
     recall = _recalled(data.cases, fast, raise_at, None)
-    needless = _share(flagged(fast[index], raise_at) for index in holding_nothing)
+    needless = share(flagged(fast[index], raise_at) for index in holding_nothing)
     figures = {
         "recogniser_cases": {
             "by_entity": rows,
             "structured_recall": {"fast": recall, "presidio": _recalled(data.cases, presidio, 0.0, None)},
             "flagged_holding_nothing": {
                 "fast": needless,
-                "deep": _share(flagged(deep[index], raise_at) for index in holding_nothing),
-                "presidio": _share(flagged(presidio[index], 0.0) for index in holding_nothing),
+                "deep": share(flagged(deep[index], raise_at) for index in holding_nothing),
+                "presidio": share(flagged(presidio[index], 0.0) for index in holding_nothing),
             },
         }
     }
@@ -122,93 +123,60 @@ def _recalled(cases: Sequence[Case], found: Found, bar: float, entity: str | Non
         if (case.entity == entity if entity else not _WORDS & set(case.entity.split("/")))
         for start, end in case.spans
     ]
-    return _share(asked)
+    return share(asked)
 
 
 def _documents(data: BoundaryData, readers: Readers, raise_at: float, step: Callable[[], None]) -> Part:
     """Documents and plain queries: what is found, what is kept before leaving, and what is kept needlessly."""
     texts = [document.text for document in data.documents]
-    fast, deep, presidio = (reader.over(texts, step) for reader in (readers.fast, readers.deep, readers.presidio))
-    queries = [reader.over(data.queries, step) for reader in (readers.fast, readers.deep, readers.presidio)]
-    both = [one + other for one, other in zip(fast, deep, strict=True)]
-    both_queries = [one + other for one, other in zip(queries[0], queries[1], strict=True)]
-    personal = [index for index, document in enumerate(data.documents) if document.spans]
-    free = [index for index, document in enumerate(data.documents) if not document.spans]
-
-    def kept(found: Found, bar: float, of: Sequence[int]) -> float:
-        return _share(flagged(found[index], bar) for index in of)
-
-    def row(fast_bar: float, deep_bar: float) -> dict[str, float]:
-        joined = [
-            tuple(one for one in found if one.score >= (deep_bar if one.detector == "presidio" else fast_bar))
-            for found in both
-        ]
-        asked = [
-            tuple(one for one in found if one.score >= (deep_bar if one.detector == "presidio" else fast_bar))
-            for found in both_queries
-        ]
-        return {
-            "threshold": deep_bar,
-            "personal_kept": _share(bool(joined[index]) for index in personal),
-            "queries_kept": _share(map(bool, asked)),
-            "span_free_kept": _share(bool(joined[index]) for index in free),
-        }
-
-    everything = range(len(data.queries))
-    identifiers = recall_by_entity(data.documents, fast, raise_at)
-    structured = [(count, recall) for entity, (count, recall) in identifiers.items() if entity in STRUCTURED]
-    structured_recall = sum(count * recall for count, recall in structured) / max(
-        1, sum(count for count, _ in structured)
-    )
+    read = {
+        name: Read(reader.over(texts, step), reader.over(data.queries, step))
+        for name, reader in (("fast", readers.fast), ("deep", readers.deep), ("presidio", readers.presidio))
+    }
+    read["fast_and_deep"] = joined(read["fast"], read["deep"])
+    shown = {"fast": raise_at, "fast_and_deep": raise_at, "presidio": 0.0}
+    kept = {name: read[name].kept(data.documents, bar) for name, bar in shown.items()}
+    recalls = {name: recall_by_entity(data.documents, read[name].documents, bar) for name, bar in shown.items()}
+    structured = [row for entity, row in recalls["fast"].items() if entity in STRUCTURED]
+    recall = sum(count * share for count, share in structured) / max(1, sum(count for count, _ in structured))
     figures = {
         "documents": len(data.documents),
-        "by_category": {
-            name: {category: _scored(score) for category, score in by_category(data.documents, found, bar).items()}
-            for name, found, bar in (
-                ("fast", fast, raise_at),
-                ("fast_and_deep", both, raise_at),
-                ("presidio", presidio, 0.0),
-            )
-        },
+        "by_category": {name: _by_category(data, read[name], bar) for name, bar in shown.items()},
         "by_entity": {
-            name: {entity: {"spans": count, "recall": recall} for entity, (count, recall) in recalls.items()}
-            for name, recalls in (
-                ("fast", identifiers),
-                ("fast_and_deep", recall_by_entity(data.documents, both, raise_at)),
-                ("presidio", recall_by_entity(data.documents, presidio, 0.0)),
-            )
+            name: {entity: {"spans": count, "recall": share} for entity, (count, share) in rows.items()}
+            for name, rows in recalls.items()
         },
-        "structured_recall_in_documents": structured_recall,
+        "structured_recall_in_documents": recall,
         "kept_before_leaving": {
-            "fast": {
-                "personal": kept(fast, raise_at, personal),
-                "span_free": kept(fast, raise_at, free),
-                "queries": kept(queries[0], raise_at, everything),
-            },
-            "fast_and_deep": row(raise_at, raise_at),
-            "presidio": {
-                "personal": kept(presidio, 0.0, personal),
-                "span_free": kept(presidio, 0.0, free),
-                "queries": kept(queries[2], 0.0, everything),
-            },
-            "curve": [row(raise_at, bar) for bar in THRESHOLDS],
+            **{name: asdict(shares) for name, shares in kept.items()},
+            "curve": [
+                {"threshold": bar}
+                | asdict(joined(read["fast"].above(raise_at), read["deep"]).kept(data.documents, bar))
+                for bar in THRESHOLDS
+            ],
         },
     }
+    return figures, _kept_aims(data, kept["fast_and_deep"], kept["fast"].queries, recall)
+
+
+def _kept_aims(data: BoundaryData, now: Kept, by_the_fast_scan: float, recall: float) -> list[Aim]:
     aims: list[Aim] = []
     if data.documents:
-        now = row(raise_at, raise_at)
         aims += [
-            Aim("structured identifiers: recall in the documents", structured_recall, 0.95, at_least=True),
-            Aim("documents holding personal data, kept", now["personal_kept"], 0.97, at_least=True),
-            Aim("documents without a span, kept", now["span_free_kept"], 0.10, at_least=False),
+            Aim("structured identifiers: recall in the documents", recall, 0.95, at_least=True),
+            Aim("documents holding personal data, kept", now.personal, 0.97, at_least=True),
+            Aim("documents without a span, kept", now.span_free, 0.10, at_least=False),
         ]
-        if data.queries:
-            aims.append(Aim("plain queries, kept by fast and deep scan", now["queries_kept"], 0.05, at_least=False))
     if data.queries:
-        aims.append(
-            Aim("plain queries, kept by the fast scan", kept(queries[0], raise_at, everything), 0.02, at_least=False)
-        )
-    return figures, aims
+        aims += [
+            Aim("plain queries, kept by fast and deep scan", now.queries, 0.05, at_least=False),
+            Aim("plain queries, kept by the fast scan", by_the_fast_scan, 0.02, at_least=False),
+        ]
+    return aims
+
+
+def _by_category(data: BoundaryData, read: Read, bar: float) -> dict[str, dict[str, float]]:
+    return {name: _scored(score) for name, score in by_category(data.documents, read.documents, bar).items()}
 
 
 def _speed(_: BoundaryData, readers: Readers, __: float, ___: Callable[[], None]) -> Part:
@@ -245,12 +213,12 @@ def _risks(prompts: Sequence[Prompt], heads: TopicHeads, step: Callable[[], None
     # Strictly above the score that one benign prompt in a hundred reaches.
     bar = benign[int(len(benign) * FALSE_ALARMS)]
     by_source = {
-        source: _share(score > bar for one, score in attacks if one == source)
+        source: share(score > bar for one, score in attacks if one == source)
         for source in sorted({one for one, _ in attacks})
     }
-    recall = _share(score > bar for _, score in attacks)
+    recall = share(score > bar for _, score in attacks)
     mean = sum(by_source.values()) / len(by_source)
-    safe = _share(
+    safe = share(
         alarm
         for prompt, alarm in zip(prompts, alarmed, strict=True)
         if prompt.label == "benign" and "XSTest" in prompt.source
@@ -275,8 +243,3 @@ def _risks(prompts: Sequence[Prompt], heads: TopicHeads, step: Callable[[], None
 
 def _scored(score: Any) -> dict[str, float]:
     return {"labelled": score.labelled, "recall": score.recall, "precision": score.precision, "f1": score.f1}
-
-
-def _share(flags: Iterable[bool]) -> float:
-    seen = list(flags)
-    return sum(seen) / len(seen) if seen else 0.0
