@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from benchmarks.training.corpus import read_prompts
+from benchmarks.training.corpus import own_examples, read_prompts
 from benchmarks.training.phrasings import attacks, buried, everyday, records
 
 Kind = Literal["attack", "harmful", "benign"]
@@ -59,6 +59,7 @@ def _beside(shared: Path) -> list[Risk]:
         "presidio-research": [row["full_text"] for row in documents[:400]],
         "Python's language reference": list(pydoc_data.topics.topics.values())[::2],
         "own everyday": everyday(1500, _SEED),
+        "own examples": [example.text for example in own_examples()],
         "own records": records(300, _SEED),
     }
     material = [" ".join(text.split()[:_CONTEXT_WORDS]) for text in (*passages[900:1050], *records(150, _SEED + 1))]

@@ -54,8 +54,8 @@ def test_a_forbid_more_is_never_wider(starter: Bundle, version: Version) -> None
         ("tiers.yaml", "legal: confidential", "legal: internal", "label", "legal data is internal"),
         (
             "tiers.yaml",
-            "raise_at: 0.5",
-            "raise_at: 0.5\nconcerns: { attack: { suspected: 0.7 } }",
+            "  attack:\n    suspected: 0.5",
+            "  attack:\n    suspected: 0.7",
             "label",
             "attack is suspected",
         ),
