@@ -60,10 +60,11 @@ check: $(INSTALLED)  ## Lint, format, types, import contracts, generated pages, 
 	$(BIN)/lint-imports
 	$(BIN)/python -m cli.contract --check
 	$(BIN)/python -m cli.docs --check
-	$(BIN)/pytest -q -n logical -m "not e2e and not exam"
+	$(BIN)/pytest -q -n logical -m "not e2e and not slow and not exam"
 
-e2e: setup  ## The tests that need the running cluster and the real engine
+e2e: setup  ## The slow tests, and those that need the running cluster and the real engine
 	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
+	$(BIN)/pytest -q -n logical -m "slow and not exam"
 	$(BIN)/pytest -m "e2e and not exam"
 
 exam: setup check  ## Everything, also what is long

@@ -9,6 +9,8 @@ from cli.main import app
 from router.bundle.load import bundle_hash
 from tests.serving.change.kit import a_bundle
 
+pytestmark = pytest.mark.slow
+
 
 class Desk:
     """A home, a bundle, and the commands as a person types them."""

@@ -24,6 +24,8 @@ from tests.serving.conftest import System
 from tests.serving.door.kit import wait_for
 from tests.serving.leaks.kit import a_stratum
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path("config/starter")
 MISSED = "My sister Ann has leukaemia"
 

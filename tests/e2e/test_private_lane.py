@@ -15,7 +15,7 @@ from router.validate import validate_answer
 pytestmark = pytest.mark.e2e
 
 PERSON = (
-    '{"type":"object","properties":{"name":{"type":"string","maxLength":20},"age":{"type":"integer","minimum":0}},'
+    '{"type":"object","properties":{"name":{"type":"string","maxLength":20},"age":{"type":"integer","minimum":0,"maximum":150}},'
     '"required":["name","age"],"additionalProperties":false}'
 )
 

@@ -72,7 +72,8 @@ def facts(question: Question) -> Facts:
     return Facts.of(asked | values)
 
 
-@settings(max_examples=5)
+@pytest.mark.slow
+@settings(max_examples=15)
 @given(text=policy_texts())
 def test_the_table_says_of_every_question_what_cedar_says(text: str) -> None:
     boundary = boundary_of(text)
@@ -96,7 +97,8 @@ def test_the_table_says_of_every_question_what_cedar_says(text: str) -> None:
         assert covered == len(ALL[way.action])
 
 
-@settings(max_examples=8)
+@pytest.mark.slow
+@settings(max_examples=15)
 @given(text=policy_texts(), when=st.sampled_from(PROPERTIES), must=st.sampled_from(("deny", "allow")))
 def test_a_property_is_proved_exactly_when_no_question_breaks_it(text: str, when: str, must: str) -> None:
     boundary = boundary_of(text)

@@ -16,6 +16,8 @@ from serving.change.history import read_history
 from serving.change.store import SIGNATURES
 from tests.serving.change.kit import TIGHTER, WIDER, Place
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_applied_bundle_is_kept_read_only_under_its_hash_and_in_force(in_use: Place) -> None:
     kept = in_use.settings.bundles / in_use.hash

@@ -15,6 +15,8 @@ from router.errors import ScanUnavailable
 from serving.deep.wire import encode, read_frame
 from tests.serving.deep.conftest import Scanning
 
+pytestmark = pytest.mark.slow
+
 PERSONAL = [
     "Please send it to Katrine Rasmussen, she moved to Flateyri in May",
     "I'm originally from Norway, and my wife Ada lives in Leeds",

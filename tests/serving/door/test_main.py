@@ -37,6 +37,8 @@ from serving.settings import Settings
 from tests.providers.openai_chat import StandIn
 from tests.serving.door.kit import KEY, a_call, a_token, hosted_of, unread, wait_for
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path("config/starter").resolve()
 
 

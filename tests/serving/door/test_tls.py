@@ -22,6 +22,8 @@ from serving.secrets import ensure_secrets
 from serving.settings import Settings, read_settings
 from tests.serving.door.kit import wait_for
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path(__file__).parents[3] / "config" / "starter"
 
 
