@@ -28,6 +28,8 @@ _PASSIVE = (
 )
 _FIGURE = r"[$\xa3\x80-\xff]{0,4} ?[0-9][0-9,.]*k?"
 _GAP = r"(?:[A-Za-z',\x80-\xff\-]+ ){0,6}"
+_ASIDE = r", [A-Za-z0-9][^,.;:!?\n]{0,40},"
+"""What is said of somebody in passing: "Ann, born 1 May 1980, has lupus"."""
 _MONEY_VERBS = r"(?:owes?|owed|owing|inherited|lost|saved|borrowed|invested)"
 _EARNING = r"(?:earns?|earned|makes?|made|gets? paid|(?:am|is|was|being) paid)"
 _SUING = (
@@ -63,7 +65,7 @@ def _whose() -> tuple[str, str]:
         rf"|tenant))(?:(?: [A-Z][a-z]+){{1,2}}| #?[0-9]+)"
         rf"|{_NAME}"
     )
-    subject = rf"\b(?:[Ii]\b|(?i:we)\b|{somebody})(?:,? [0-9]+,?)?"
+    subject = rf"\b(?:[Ii]\b|(?i:we)\b|{somebody})(?:,? [0-9]+,?|{_ASIDE})?"
     owner = rf"\b(?:(?i:my|our)\b|(?:{somebody})'s?)"
     return subject, owner
 

@@ -90,3 +90,14 @@ def test_a_fact_late_in_a_long_text_is_found() -> None:
     (found, *_) = [found for found in scan_text(text) if found.category == "health"]
 
     assert text[found.start : found.end].startswith("I was diagnosed")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patient Ada Moore, born 1 May 1980, has lupus",
+        "Ada Moore, who lives in Kent, was diagnosed with lupus.",
+    ],
+)
+def test_an_aside_between_somebody_and_what_is_told_of_them_hides_nothing(text: str) -> None:
+    assert "health" in {finding.category for finding in scan_text(text)}
