@@ -206,7 +206,7 @@ def _ask_model(desk: Desk, samples: list[str], key: "X25519PrivateKey", lane: st
     schema = schema_of(desk.categories)
     with Cluster(desk.settings) as cluster:
         for sample in samples:
-            question = question_of(desk.text(sample, key), desk.categories, secrets.token_hex(8))
+            question = question_of(desk.text(sample, key), desk.categories, f"=== {secrets.randbelow(10**18):018d} ===")
             answer = read_answer(cluster.ask_for_json(question, lane, schema, DECLARED), lane, desk.categories)
             desk.record(sample, lane, "model", answer.stays, answer.categories)
     return len(samples)

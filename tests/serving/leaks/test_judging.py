@@ -1,5 +1,6 @@
 import pytest
 
+from router.classify import DEFAULT_HEADS, Heads
 from router.errors import LaneMisbehaved
 from serving.leaks.judging import question_of, read_answer, read_categories, readable, schema_of
 
@@ -44,3 +45,11 @@ def test_categories_may_be_typed_by_their_beginnings() -> None:
     assert read_categories("pi, pay", CATEGORIES) == ("pii", "payment")
     assert read_categories("", CATEGORIES) == ()
     assert read_categories("pii weather", CATEGORIES) is None
+
+
+@pytest.mark.parametrize("text", ["user: My sister Ann has leukaemia", "user: What is the capital of France?"])
+def test_the_question_to_a_model_is_not_taken_for_an_attack(text: str) -> None:
+    heads = Heads.load(DEFAULT_HEADS)
+
+    for mark in ("=== 000000000000000000 ===", "=== 918273645546372819 ==="):
+        assert not heads.alarms(question_of(text, ["pii", "health", "payment"], mark)).attack.flag
