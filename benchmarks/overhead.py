@@ -5,10 +5,8 @@ Ratios are against the bare server of the same run: a shared machine's absolute 
 
 import argparse
 import asyncio
-import gc
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -18,13 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks.decisions import decision_rows, decision_table
 from benchmarks.load import Load, Target, quantile, run_load
 from benchmarks.sides import bare_stub, bare_vllm, stub_system, whole_system
-from router.bundle import Bundle, load_bundle
-from router.contract import Message, RouteRequest, TextPart
-from router.decide import decide
-from router.scan import warm
-from router.state import State
+from router.bundle import load_bundle
 from serving.settings import Settings, read_settings
 
 TOKENS: Final = 32
@@ -32,8 +27,6 @@ LANE: Final = "private"
 REQUESTS: Final = {1: 12, 16: 64, 64: 128}
 STUB_REQUESTS: Final = {1: 20, 16: 320, 64: 640}
 STUB_SECONDS_PER_TOKEN: Final = 0.02
-DECISIONS: Final = 2000
-PROMPT_CHARACTERS: Final = 2000
 _WARM_UP: Final = 8
 _TOPICS: Final = (
     "the sea",
@@ -45,13 +38,6 @@ _TOPICS: Final = (
     "a garden",
     "rain",
 )
-_SENTENCES: Final = (
-    "Please compare the two delivery options for order {n} and say which one suits a small shop better.",
-    "The manual says that the valve opens at {n} degrees, but the table on page 4 gives another figure.",
-    "Our team moved the weekly meeting to room {n}, so the old invitation is no longer right.",
-    "Summarise the report in five points, name the open questions, and keep the tone friendly.",
-    "The customer wrote from jo.doe{n}@example.org that the parcel had not come by Friday.",
-)
 
 Side = Callable[[], AbstractContextManager[Target]]
 
@@ -59,22 +45,6 @@ Side = Callable[[], AbstractContextManager[Target]]
 def prompts(count: int, label: str) -> list[str]:
     """Return questions that draw long answers, none like another, so that no prefix cache helps one side."""
     return [f"{label} {n}: tell a very long story about {_TOPICS[n % len(_TOPICS)]}." for n in range(count)]
-
-
-def decide_microseconds(bundle: Bundle, count: int) -> list[float]:
-    """Return how long each decision over a 2,000-character prompt took, set up as in an ingress. No two prompts are equal."""
-    warm()
-    gc.collect()
-    gc.freeze()
-    taken = []
-    for n in range(count):
-        sentences = (_SENTENCES[k % len(_SENTENCES)].format(n=n * 31 + k) for k in range(PROMPT_CHARACTERS // 80 + 5))
-        text = " ".join(sentences)[:PROMPT_CHARACTERS]
-        request = RouteRequest(messages=(Message(role="user", content=(TextPart(text=text),)),), org="local")
-        began = time.perf_counter_ns()
-        decide(request, bundle, State())
-        taken.append((time.perf_counter_ns() - began) / 1000)
-    return taken
 
 
 def measure(
@@ -142,11 +112,7 @@ def run(
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
         if "decide" in parts:
-            taken = decide_microseconds(bundle, DECISIONS)
-            figures = {f"p{share * 100:g}_microseconds": round(quantile(taken, share), 1) for share in (0.5, 0.99)}
-            rows.append(
-                {"comparison": "decide", "prompt_characters": PROMPT_CHARACTERS, "decisions": DECISIONS, **figures}
-            )
+            rows += decision_rows(bundle)
         pairs: dict[str, tuple[Side, Side, dict[int, int]]] = {
             "stub": (
                 lambda: bare_stub(STUB_SECONDS_PER_TOKEN),
@@ -186,11 +152,8 @@ def main() -> None:
             sys.stdout.write(orjson.dumps(row).decode() + "\n")
         return
     console = Console()
-    for row in rows:
-        if row["comparison"] == "decide":
-            console.print(
-                f"decide, {PROMPT_CHARACTERS} characters: p50 {row['p50_microseconds']} µs, p99 {row['p99_microseconds']} µs"
-            )
+    if decisions := [row for row in rows if row["comparison"] == "decide"]:
+        console.print(decision_table(decisions))
     for name, title in (
         ("stub", "Without an engine: bare ASGI against the Serve path"),
         ("engine", "Bare vLLM against this system"),
