@@ -6,7 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.bundle import Bundle
-from router.contract import ClosedRung, Decision, Finding, Label, Message, Redacts, RouteRequest, Rung, TextPart, Topic
+from router.contract import (
+    ClosedRung,
+    Decision,
+    Finding,
+    Label,
+    Message,
+    PolicyFired,
+    Redacts,
+    RetrievalPlan,
+    RouteRequest,
+    Rung,
+    SpanLabel,
+    TextPart,
+    ToolPlan,
+    Topic,
+)
 from router.decide import decide, narrow, refusal_of
 from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied
 from router.labels import at_most
@@ -145,3 +160,51 @@ def test_a_plan_without_rungs_says_whose_fault_it_is(starter: Bundle) -> None:
     assert str(told()) == "no lane may answer this request (the bundle has no private lane)"
     assert refusal_of(plan(starter, {}, [])) is None
     assert refusal_of(base.model_copy(update={"action": "refuse"})) is None
+
+
+def test_tools_and_context_are_those_that_both_plans_hold(starter: Bundle) -> None:
+    base = plan(starter, {}, [])
+    both, one, other = (ToolPlan(name=name) for name in ("both", "one", "other"))
+    wanted = RetrievalPlan(index="help", top_k=3)
+    previous = base.model_copy(update={"tools": (one, both), "retrieval": wanted, "client_tools": True})
+    later = base.model_copy(update={"tools": (both, other), "retrieval": wanted, "client_tools": False})
+
+    narrowed = narrow(previous, later)
+
+    assert narrowed.tools == (both,)
+    assert narrowed.retrieval == wanted
+    assert not narrowed.client_tools
+    assert not narrow(later, previous).client_tools
+    assert narrow(previous, base).retrieval is None
+
+
+def test_what_either_plan_saw_and_said_is_kept_and_the_later_bundle_is_named(starter: Bundle) -> None:
+    base = plan(starter, {}, [])
+
+    def seen(name: str) -> Decision:
+        finding = Finding(entity=name, category="pii", start=0, end=1, score=1, detector="test")
+        span = SpanLabel(message=0, label=Label(level="confidential", categories=(name,)), because="found")
+        return base.model_copy(
+            update={
+                "findings": (finding,),
+                "spans": (span,),
+                "policies": (PolicyFired(id=name, effect="forbid", because="it says so"),),
+                "bundle_hash": name,
+                "classifier": name,
+            }
+        )
+
+    narrowed = narrow(seen("early"), seen("late"))
+
+    assert [finding.entity for finding in narrowed.findings] == ["early", "late"]
+    assert [span.label.categories for span in narrowed.spans] == [("early",), ("late",)]
+    assert [policy.id for policy in narrowed.policies] == ["late", "early"]
+    assert (narrowed.bundle_hash, narrowed.classifier) == ("late", "late")
+
+
+def test_harm_is_compared_by_its_height_not_by_its_name(starter: Bundle) -> None:
+    base = plan(starter, {}, [])
+
+    narrowed = narrow(base.model_copy(update={"harm": "suspected"}), base.model_copy(update={"harm": "flagged"}))
+
+    assert narrowed.harm == "flagged"

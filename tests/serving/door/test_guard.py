@@ -13,7 +13,7 @@ from router.boundary import SendQuestion
 from router.contract import Finding, ImagePart, Label, Message, TextPart
 from router.permit import sign
 from router.render import canonical_json, parse_body, render_openai_chat
-from serving.door.guard import PERMIT_SECONDS_AT_MOST, Allow, Asked, Deny, judge, scanned_label
+from serving.door.guard import PERMIT_SECONDS_AT_MOST, Allow, Asked, Deny, judge, judge_found, scanned_label
 from serving.hosted import PERMIT_SECONDS
 from tests.serving.door.kit import Answer, a_call, a_lane, a_permit, a_token, hosted_of, rules_for
 
@@ -304,3 +304,43 @@ def test_what_the_guard_allows_is_never_below_the_permit_s_label(label: Label) -
             assert found == label
         case Deny():
             assert label.level in {"confidential", "restricted"}
+
+
+def test_what_the_deep_scan_found_joins_the_label_and_is_asked_about_again() -> None:
+    allowed = judge(asked(label=Label(level="internal")), RULES, NOW)
+    assert isinstance(allowed, Allow)
+
+    kept_in = judge_found(allowed, Label(level="confidential", categories=("pii",)), RULES)
+    let_go = judge_found(allowed, Label(jurisdictions=("eu",)), RULES)
+
+    assert because_of(kept_in) == "the boundary keeps confidential text with pii from this lane"
+    assert isinstance(kept_in, Deny)
+    assert (kept_in.policies, kept_in.permit) == (("stays_private",), allowed.permit)
+    assert isinstance(let_go, Allow)
+    assert let_go.label == Label(level="internal", jurisdictions=("eu",))
+    assert (let_go.permit, let_go.lane) == (allowed.permit, LANE)
+
+
+def test_a_policy_engine_that_breaks_after_the_deep_scan_keeps_the_body_in() -> None:
+    allowed = judge(asked(), RULES, NOW)
+    assert isinstance(allowed, Allow)
+
+    verdict = judge_found(allowed, Label(), replace(RULES, may_send=broken))
+
+    assert because_of(verdict) == "the body could not be judged (RuntimeError)"
+
+
+def test_every_refusal_after_the_signature_notes_the_permit() -> None:
+    strange = judge(asked(to="code"), RULES, NOW)
+    closed = judge(asked(org="acme"), replace(RULES, closed_orgs=frozenset({"acme"})), NOW)
+
+    assert because_of(strange) == "the lane is not one of the door's"
+    assert because_of(closed) == "tenant acme lets nothing leave (`egress: none`)"
+    assert isinstance(strange, Deny)
+    assert isinstance(closed, Deny)
+    assert strange.permit is not None
+    assert closed.permit is not None
+
+
+def test_a_permit_may_be_good_for_exactly_the_longest_time() -> None:
+    assert isinstance(judge(asked(expires_at=int(NOW) + PERMIT_SECONDS_AT_MOST), RULES, NOW), Allow)
