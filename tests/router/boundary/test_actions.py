@@ -124,6 +124,16 @@ def test_a_clearance_of_a_key_never_exceeds_the_tenants() -> None:
     assert not verdict.allowed
 
 
+def test_a_keys_clearance_is_the_lower_of_both_by_height_not_by_name() -> None:
+    starter = load_bundle(STARTER).boundary
+    keys = (ApiKey(id="anna", minted=True, approves=True, clearance="confidential"),)
+    house = replace(HOUSE, tenants=[TenantSpec(org="acme", clearance="internal", keys=keys)])
+    cleared = Boundary(starter.policies_text, starter.schema_text, house)
+
+    assert cleared.may_approve(approve("anna", Label(level="internal"))).allowed
+    assert not cleared.may_approve(approve("anna", Label(level="confidential"))).allowed
+
+
 def test_other_policies_over_the_same_house_are_another_boundary(boundary: Boundary) -> None:
     closed = boundary.with_policies('@id("none") @reason("closed") forbid (principal, action, resource);')
 
