@@ -1,0 +1,82 @@
+"""Which machines does this site have, and what is on each? One YAML file, read by the planner, the renderer and `lane cluster`."""
+
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Final, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from router.contract import Frozen
+from router.errors import RouterError
+
+NODE_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
+"""A host's name: it goes into certificates, units and Ray's resources."""
+PLACE: Final = r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
+"""A site, a jurisdiction or a GPU class as it is written in a resource's name."""
+
+
+class NodesInvalid(RouterError):
+    """The nodes' file can't be worked with; the message says what and where."""
+
+    code = "nodes_invalid"
+    exit_code = 2
+
+
+class Node(Frozen):
+    """One machine. `memory_gib` is main memory; what a GPU has is known by its class (`models.gpus`).
+
+    head: it runs Ray's head (GCS) and the entrance; a site has one. private: private models may run here.
+    may_reach_out: the door may run here, under a user of its own. jurisdiction: as the bundle writes them (`de`, `eu`).
+    """
+
+    name: str = Field(pattern=NODE_NAME)
+    gpu: str | None = Field(default=None, min_length=1)
+    gpu_count: int = Field(default=0, ge=0, le=64)
+    memory_gib: float = Field(gt=0)
+    cpus: int = Field(ge=1)
+    site: str = Field(pattern=PLACE)
+    jurisdiction: str = Field(pattern=PLACE)
+    private: bool = True
+    may_reach_out: bool = False
+    head: bool = False
+    address: IPv4Address | IPv6Address | None = None
+
+    @model_validator(mode="after")
+    def _counts_what_it_names(self) -> Self:
+        if (self.gpu is None) != (self.gpu_count == 0):
+            raise ValueError(f"{self.name}: gpu and gpu_count go together: the class, and how many of it")
+        return self
+
+
+class Nodes(Frozen):
+    """The file: all machines of a cluster."""
+
+    nodes: tuple[Node, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _are_told_apart(self) -> Self:
+        for what, values in (
+            ("name", [node.name for node in self.nodes]),
+            ("address", [str(node.address) for node in self.nodes if node.address is not None]),
+        ):
+            if twice := [value for value, count in Counter(values).items() if count > 1]:
+                raise ValueError(f"the {what} {twice[0]} stands for {Counter(values)[twice[0]]} nodes")
+        if (heads := sum(node.head for node in self.nodes)) > 1:
+            raise ValueError(f"{heads} nodes are marked as head; Ray has one")
+        return self
+
+
+def read_nodes(file: Path) -> tuple[Node, ...]:
+    """Read and check the nodes' file, in the file's order. Raises `NodesInvalid`."""
+    try:
+        return Nodes.model_validate(yaml.safe_load(file.read_text("utf-8"))).nodes
+    except OSError as error:
+        raise NodesInvalid(f"{file}: {error.strerror}; config/nodes.example.yaml is one to start from") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise NodesInvalid(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise NodesInvalid(f"{file}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
