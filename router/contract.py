@@ -135,7 +135,10 @@ class ResponseFormat(Frozen):
 
 
 class Sampling(Frozen):
-    """Decoding as the caller asked for it; None leaves the route's or the model's own."""
+    """Decoding as the caller asked for it; None leaves the route's or the model's own.
+
+    `ignore_eos` has the answer go on to its token limit: load tools need answers of a set length. Private lanes alone can.
+    """
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -145,6 +148,7 @@ class Sampling(Frozen):
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     logprobs: bool = False
     top_logprobs: int = Field(default=0, ge=0, le=20)
+    ignore_eos: bool = False
 
 
 class Limits(Frozen):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from router.bundle.files import Hosted
 from router.contract import ImagePart, Message, Part, Sampling, TextPart, ToolSpec
-from router.errors import BadRequest
+from router.errors import BadRequest, UnsupportedField
 from router.lane import LaneCall
 
 FIELDS: Final = frozenset(
@@ -43,7 +43,7 @@ class NotCanonical(ValueError):
 
 
 def render_openai_chat(call: LaneCall, hosted: Hosted) -> bytes:
-    """Return the body of a streamed Chat Completions request. Raises `BadRequest` for text that has no UTF-8 form."""
+    """Return the body of a streamed Chat Completions request. Raises `BadRequest` for what can't be sent."""
     try:
         return canonical_json(_body(call, hosted))
     except UnicodeEncodeError as error:
@@ -193,6 +193,10 @@ def takes_strict(schema: object) -> bool:
 
 
 def _sampling(sampling: Sampling) -> dict[str, Any]:
+    if sampling.ignore_eos:
+        raise UnsupportedField(
+            "ignore_eos: a hosted lane can't go on past the answer's end; pin a private lane", "ignore_eos"
+        )
     asked: dict[str, Any] = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,

@@ -49,6 +49,7 @@ class _ChatBody(BaseModel):
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    ignore_eos: bool | None = None
     response_format: dict[str, Any] | None = None
     tools: list[dict[str, Any]] = Field(default_factory=list, max_length=128)
     tool_choice: str | dict[str, Any] | None = None
@@ -166,6 +167,7 @@ def _sampling(chat: _ChatBody) -> Sampling:
         frequency_penalty=chat.frequency_penalty,
         logprobs=bool(chat.logprobs),
         top_logprobs=chat.top_logprobs or 0,
+        ignore_eos=bool(chat.ignore_eos),
     )
 
 

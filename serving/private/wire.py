@@ -52,6 +52,8 @@ def chat_body(call: LaneCall, abilities: Abilities) -> Json:
     }
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+    if sampling.ignore_eos:
+        body["ignore_eos"] = True
     if call.json_schema is not None:
         body["response_format"] = _response_format(call)
     if call.client_tools and call.tool_choice != "none":

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router.bundle.files import Hosted
 from router.contract import ImagePart, Label, Message, Sampling, TextPart, ToolCall, ToolSpec
-from router.errors import BadRequest
+from router.errors import BadRequest, UnsupportedField
 from router.lane import LaneCall
 from router.render import (
     FIELDS,
@@ -97,6 +97,11 @@ def test_everything_a_call_can_ask_for_is_written_in_the_provider_s_words() -> N
     }
     assert (body["temperature"], body["top_p"], body["seed"], body["stop"]) == (0.0, 0.5, 3, ["END"])
     assert (body["logprobs"], body["top_logprobs"]) == (True, 2)
+
+
+def test_what_no_provider_can_do_is_refused_and_not_dropped() -> None:
+    with pytest.raises(UnsupportedField, match="ignore_eos"):
+        render_openai_chat(a_call(sampling=Sampling(ignore_eos=True)), HOSTED)
 
 
 def test_nothing_that_names_the_caller_leaves() -> None:

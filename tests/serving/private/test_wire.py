@@ -41,7 +41,10 @@ def chunk(delta: dict[str, Any], finish_reason: str | None = None, **choice: Any
 def test_what_the_caller_left_open_is_left_to_the_model() -> None:
     body = chat_body(call(), TEXT_ONLY)
 
-    assert not {"temperature", "top_p", "seed", "cache_salt", "response_format", "tools", "logprobs"} & body.keys()
+    assert (
+        not {"temperature", "top_p", "seed", "cache_salt", "response_format", "tools", "logprobs", "ignore_eos"}
+        & body.keys()
+    )
     assert body["max_tokens"] == 9
     assert body["stream_options"] == {"include_usage": True}
     assert body["request_id"] == "ab" * 16 + "-2"
@@ -49,12 +52,19 @@ def test_what_the_caller_left_open_is_left_to_the_model() -> None:
 
 def test_decoding_goes_over_as_it_was_asked_for() -> None:
     sampling = Sampling(
-        temperature=0, top_p=0.5, seed=7, stop=("a", "b"), presence_penalty=1, logprobs=True, top_logprobs=3
+        temperature=0,
+        top_p=0.5,
+        seed=7,
+        stop=("a", "b"),
+        presence_penalty=1,
+        logprobs=True,
+        top_logprobs=3,
+        ignore_eos=True,
     )
 
     body = chat_body(call(sampling=sampling, cache_salt="tenant"), TEXT_ONLY)
 
-    asked = {"temperature": 0, "top_p": 0.5, "seed": 7, "stop": ["a", "b"], "presence_penalty": 1}
+    asked = {"temperature": 0, "top_p": 0.5, "seed": 7, "stop": ["a", "b"], "presence_penalty": 1, "ignore_eos": True}
     assert asked.items() <= body.items()
     assert (body["logprobs"], body["top_logprobs"], body["cache_salt"]) == (True, 3, "tenant")
 
