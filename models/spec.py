@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class EngineSpec(BaseModel):
@@ -27,11 +27,46 @@ class EngineSpec(BaseModel):
     reasoning_parser: str | None = None
 
 
+class Adapter(BaseModel):
+    """A LoRA adapter of a model: safetensors in a folder below the models folder, served beside the base by the same engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    folder: str
+    max_rank: int = Field(default=16, ge=1, le=512)
+
+
+class Scaling(BaseModel):
+    """How many replicas run, and what makes it more or fewer. `lane plan --apply` derives it from a measured profile.
+
+    `target_ongoing_requests` is what one replica should have open: its knee. `start_seconds` is how long a replica was seen to
+    take from nothing to its first answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=1, ge=1)
+    target_ongoing_requests: float = Field(default=16, gt=0)
+    upscale_delay_seconds: float = Field(default=10, ge=0)
+    downscale_delay_seconds: float = Field(default=300, ge=0)
+    start_seconds: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Scaling":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas ({self.max_replicas}) is below min_replicas ({self.min_replicas})")
+        return self
+
+
 class ModelSpec(BaseModel):
     """An open-weight model that a private lane serves.
 
     `folder` is its safetensors folder below the models folder. `source` says how `make setup` or `lane models fetch` gets it there.
-    `context_tokens` is prompt and answer together.
+    `context_tokens` is prompt and answer together. `catalogue` names the entry that it was made from. `gpu` is the class of its GPUs
+    (None: it runs on CPUs). `replicas` counts where there is no `scaling`. `spread`: how replicas share the calls; `prefix` sends
+    calls that begin alike to the same replica, whose cache then holds the beginning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +77,13 @@ class ModelSpec(BaseModel):
     folder: str
     licence: str
     context_tokens: int = Field(ge=256)
+    task: Literal["generate", "embed"] = "generate"
+    catalogue: str | None = None
+    gpu: str | None = None
+    adapters: tuple[Adapter, ...] = ()
+    spread: Literal["balanced", "prefix"] = "balanced"
     engine: EngineSpec = EngineSpec()
+    scaling: Scaling | None = None
     replicas: int = Field(default=1, ge=1)
     cpus_per_replica: float = Field(default=1, ge=0)
     gpus_per_replica: float = Field(default=0, ge=0)

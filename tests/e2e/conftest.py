@@ -1,76 +1,29 @@
 """The real system, started once for all end-to-end tests: `lane up` in a home of its own, with the real engine."""
 
 import asyncio
-import json
 import os
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
 import pytest
 
 from cluster.environment import ray_environment
 from router.contract import Label, Message, Sampling, TextPart
 from router.lane import Lane, LaneCall, LaneEvent
-from serving.settings import Settings, read_settings
+from tests.e2e.systems import MODEL, RunningSystem, running_system
 
-MODEL = "smollm2-135m-instruct"
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class RunningSystem:
-    """Where the system under test answers, and with which key."""
-
-    settings: Settings
-    environment: Mapping[str, str]
-
-    @property
-    def address(self) -> str:
-        return f"http://{self.settings.host}:{self.settings.port}"
-
-    @property
-    def model_folder(self) -> Path:
-        return self.settings.models / MODEL
-
-    def key(self, name: str) -> str:
-        """The API key that was minted under `org/key id`."""
-        return str(json.loads(self.settings.keys_file.read_text())[name])
-
-    def processes(self, title: str) -> list[psutil.Process]:
-        """The system's processes of this title."""
-        return [process for process in _processes_of(self.settings) if process.name() == title]
 
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[RunningSystem]:
-    """Start everything as a user would; end it, and see that nothing is left."""
-    with tempfile.TemporaryDirectory(prefix="lane-e2e-") as folder:
-        environment = dict(os.environ) | {"LANE_HOME": f"{folder}/home", "LANE_PORT": str(_free_port())}
-        settings = read_settings(port=int(environment["LANE_PORT"])).model_copy(update={"home": Path(folder) / "home"})
-        try:
-            _lane(environment, "up")
-            yield RunningSystem(settings, environment)
-        finally:
-            below = _processes_of(settings)
-            shared = {path for process in below for path in _shared_memory_of(process.pid)}
-            _lane(environment, "down")
-            left = [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-            assert not left, f"processes were left behind: {left}"
-            assert not list(Path(folder).glob("**/session_*")), "Ray's folder was left behind"
-            assert not [path for path in shared if path.exists()], "shared memory was left behind"
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((settings.host, settings.port))
+    """The starter bundle's system, shared by all tests that do not break it."""
+    with running_system() as started:
+        yield started
 
 
 @dataclass
@@ -156,38 +109,3 @@ def private(system: RunningSystem) -> Iterator[PrivateLaneUnderTest]:
         thread.join(10)
         loop.close()
         ray.shutdown()
-
-
-def _lane(environment: Mapping[str, str], command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", command],
-        check=False,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, f"lane {command}: {done.stdout}\n{done.stderr}"
-
-
-def _processes_of(settings: Settings) -> list[psutil.Process]:
-    supervisor = settings.home / "supervisor.json"
-    if not supervisor.exists():
-        return []
-    process = psutil.Process(json.loads(supervisor.read_text())["pid"])
-    return [process, *process.children(recursive=True)]
-
-
-def _shared_memory_of(pid: int) -> set[Path]:
-    """Files of shared memory that a process has mapped; others on this machine have theirs."""
-    try:
-        mapped = Path(f"/proc/{pid}/maps").read_text()
-    except OSError:
-        return set()
-    return {Path(line.split(maxsplit=5)[5]) for line in mapped.splitlines() if " /dev/shm/" in line}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,104 @@
+"""What was measured of a model on a machine? `lane bench run` writes it, the planner and the autoscaler read it.
+
+Profiles lie in `<home>/profiles/<model>/<time>.json`; the newest of the same model and the same kind of machine counts.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from router.contract import Frozen
+from router.errors import RouterError
+
+
+class ProfileUnreadable(RouterError):
+    """A profile's file holds something else; the message says which and what."""
+
+    code = "profile_unreadable"
+    exit_code = 2
+
+
+class Fingerprint(Frozen):
+    """The machine that was measured: figures of another one are no measurement of this one.
+
+    `gpu` is a class of `models.gpus`, or `cpu`; `versions` by distribution (vllm, torch, ray, ...).
+    """
+
+    gpu: str
+    gpu_count: int = Field(ge=0)
+    processor: str
+    cores: int = Field(ge=1)
+    memory_bytes: int = Field(ge=1)
+    driver: str | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Quantiles(Frozen):
+    """Seconds at the 50th, 95th and 99th percentile, and the mean."""
+
+    p50: float
+    p95: float
+    p99: float
+    mean: float
+
+
+class Point(Frozen):
+    """One steady state: `concurrency` requests open all the time (or `rate` requests a second offered), lengths in tokens (means)."""
+
+    concurrency: float = Field(gt=0)
+    rate: float | None = Field(default=None, gt=0)
+    input_tokens: float = Field(ge=0)
+    output_tokens: float = Field(gt=0)
+    requests: int = Field(ge=1)
+    failed: int = Field(default=0, ge=0)
+    seconds: float = Field(gt=0)
+    output_tokens_per_second: float = Field(ge=0)
+    ttft: Quantiles
+    tpot: Quantiles
+    end_to_end: Quantiles
+    kv_use: float | None = Field(default=None, ge=0, le=1)
+    prefix_hits: float | None = Field(default=None, ge=0, le=1)
+
+
+class Profile(Frozen):
+    """Every steady state that was measured in one run, and what it was measured on.
+
+    `side`: as clients see the lane, or the engine's own server. `kv_capacity_tokens`: what the engine's cache holds.
+    """
+
+    schema_version: Literal[1] = 1
+    model: str
+    weights_hash: str
+    side: Literal["lane", "engine"]
+    at: str = Field(description="UTC, ISO 8601")
+    machine: Fingerprint
+    dtype: str
+    engine: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    kv_capacity_tokens: int | None = None
+    start_seconds: float | None = None
+    points: tuple[Point, ...] = Field(min_length=1)
+    knee_concurrency: float | None = None
+
+
+def read_profile(file: Path) -> Profile:
+    """Read one profile. Raises `ProfileUnreadable`."""
+    try:
+        return Profile.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ProfileUnreadable(f"{file}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise ProfileUnreadable(f"{file}: {where}: {first['msg']}; `lane bench run` writes profiles") from error
+
+
+def newest_profile(folder: Path, model: str, gpu: str) -> Profile | None:
+    """Return the newest profile of a model on a class of GPUs (or `cpu`), or None. Files are named by their time."""
+    for file in sorted((folder / model).glob("*.json"), reverse=True):
+        profile = read_profile(file)
+        if profile.machine.gpu == gpu:
+            return profile
+    return None
