@@ -4,7 +4,11 @@ ModelError
 ├── UnknownModelSource   no way is known to fetch a model of that name
 ├── SourceMissing        the distribution that carries the weights is not installed
 ├── SourceAltered        the carried file is not the one this code was written for
-└── FolderUnfit          a model folder holds what it must not, or a byte differs from its manifest
+├── FolderUnfit          a model folder holds what it must not, or a byte differs from its manifest
+├── ConfigUnreadable     a `config.json` describes no architecture that is known here
+├── UnknownGpu           no figures are kept for a GPU class of that name
+├── UnknownEntry         the catalogue has no model of that name
+└── UnknownPrecision     no number format is called that
 """
 
 
@@ -26,3 +30,19 @@ class SourceAltered(ModelError):
 
 class FolderUnfit(ModelError):
     """A model folder is refused; the message lists every flaw."""
+
+
+class ConfigUnreadable(ModelError):
+    """A `config.json` lacks a field, holds a wrong one, or describes an architecture that is not known here."""
+
+
+class UnknownGpu(ModelError):
+    """No GPU class is called that, or a count of them is none."""
+
+
+class UnknownEntry(ModelError):
+    """The catalogue has no model of that name or alias; the message lists the nearest."""
+
+
+class UnknownPrecision(ModelError):
+    """No number format is called that."""

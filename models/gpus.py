@@ -1,0 +1,323 @@
+"""What can a GPU of this class do? The makers' published figures, each class with its source; prices are assumed and say so.
+
+A class without published figures (`cpu`) is not here: what it can do must be measured (`lane bench run`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final, Literal
+
+from models.errors import UnknownGpu
+
+FlopsFormat = Literal["bf16", "fp8", "int8", "fp4"]
+"""What the matrix units multiply in. float16 goes at the speed of bfloat16."""
+
+CPU: Final = "cpu"
+"""The class of machines without a GPU: known by name (engine arguments), without figures."""
+
+MOST_GPUS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One class of GPUs. `flops` are dense (makers like to print twice that, with half of the numbers zero).
+
+    `memory_bytes` is what the driver reports, so that arithmetic on it holds; `nvlink_bytes_per_second` counts both directions together,
+    as it is published, over NVLink or Infinity Fabric, and is None where GPUs meet over PCIe alone, likewise counted.
+    """
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    memory_bytes: int
+    bandwidth_bytes_per_second: float
+    flops: Mapping[FlopsFormat, float]
+    nvlink_bytes_per_second: float | None
+    pcie_bytes_per_second: float
+    watts: float
+    usd_per_hour_assumed: float
+    source: str
+
+    @property
+    def link_bytes_per_second(self) -> float:
+        """Bytes a second between two GPUs of a node, both directions together, over the fastest way there is."""
+        return self.nvlink_bytes_per_second or self.pcie_bytes_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class GpuCount:
+    """So many GPUs of one class, in one machine."""
+
+    gpu: Gpu
+    count: int
+
+
+def find_gpu(name: str) -> Gpu:
+    """Return the class of that name: `h100`, `H100-SXM-80GB` or what the driver says, in any case. Raises `UnknownGpu`."""
+    folded = _fold(name)
+    if folded in _BY_NAME:
+        return _BY_NAME[folded]
+    if folded == CPU:
+        raise UnknownGpu("`cpu` has no published figures to reckon with: measure it with `lane bench run`")
+    near = [_BY_NAME[match].name for match in get_close_matches(folded, _BY_NAME, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(dict.fromkeys(near))}?" if near else "see `lane models fit --help`"
+    raise UnknownGpu(f"no GPU class is called {name!r}: {hint} Known: {', '.join(gpu.name for gpu in GPUS)}")
+
+
+def parse_gpus(text: str) -> GpuCount:
+    """Read `h100:2` (or `h100`, which is one). Raises `UnknownGpu`."""
+    name, colon, count = text.partition(":")
+    if colon and not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_GPUS):
+        raise UnknownGpu(f"{text!r}: after the colon stands how many GPUs, 1 to {MOST_GPUS}, for example h100:2")
+    return GpuCount(find_gpu(name), int(count or 1))
+
+
+def _fold(name: str) -> str:
+    """Reduce a name to what tells classes apart: letters and digits, without the maker and words that all of them carry."""
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    return "".join(word for word in words if word not in _SAY_NOTHING)
+
+
+_SAY_NOTHING: Final = frozenset(
+    {"nvidia", "amd", "instinct", "tensor", "core", "gpu", "generation", "edition", "hbm3", "hbm3e"}
+)
+_MIB: Final = 1024**2
+_TERA: Final = 1e12
+_GIGA: Final = 1e9
+
+
+def _gpu(
+    name: str,
+    title: str,
+    aliases: str,
+    *,
+    mib: int,
+    terabytes_per_second: float,
+    teraflops: Mapping[FlopsFormat, float],
+    link: float | None,
+    pcie: float,
+    watts: float,
+    usd: float,
+    source: str,
+) -> Gpu:
+    return Gpu(
+        name=name,
+        title=title,
+        aliases=tuple(aliases.split()),
+        memory_bytes=mib * _MIB,
+        bandwidth_bytes_per_second=terabytes_per_second * _TERA,
+        flops=MappingProxyType({kind: value * _TERA for kind, value in teraflops.items()}),
+        nvlink_bytes_per_second=link and link * _GIGA,
+        pcie_bytes_per_second=pcie * _GIGA,
+        watts=watts,
+        usd_per_hour_assumed=usd,
+        source=source,
+    )
+
+
+_HOPPER: Final[Mapping[FlopsFormat, float]] = {"bf16": 989.4, "fp8": 1978.9, "int8": 1978.9}
+_AMPERE: Final[Mapping[FlopsFormat, float]] = {"bf16": 312, "int8": 624}
+_CDNA3: Final[Mapping[FlopsFormat, float]] = {"bf16": 1307.4, "fp8": 2614.9, "int8": 2614.9}
+
+GPUS: Final = (
+    _gpu(
+        "h100",
+        "H100 SXM5 80 GB",
+        "h100-sxm h100-sxm5 h100-sxm-80gb h100-sxm5-80gb h100-80gb h100-80gb-hbm3",
+        mib=81_559,
+        terabytes_per_second=3.35,
+        teraflops=_HOPPER,
+        link=900,
+        pcie=128,
+        watts=700,
+        usd=3.0,
+        source="NVIDIA H100 data sheet, SXM5 (sparse FLOPs halved); memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "h100-pcie",
+        "H100 PCIe 80 GB",
+        "h100-pcie-80gb h100-80gb-pcie",
+        mib=81_559,
+        terabytes_per_second=2.0,
+        teraflops={"bf16": 756, "fp8": 1513, "int8": 1513},
+        link=600,
+        pcie=128,
+        watts=350,
+        usd=2.5,
+        source="NVIDIA H100 data sheet, PCIe (sparse FLOPs halved; NVLink by a bridge between two); memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "h100-nvl",
+        "H100 NVL 94 GB",
+        "h100-nvl-94gb",
+        mib=95_830,
+        terabytes_per_second=3.9,
+        teraflops={"bf16": 835, "fp8": 1671, "int8": 1671},
+        link=600,
+        pcie=128,
+        watts=400,
+        usd=2.8,
+        source="NVIDIA H100 data sheet, NVL (sparse FLOPs halved; NVLink by a bridge between two)",
+    ),
+    _gpu(
+        "h200",
+        "H200 SXM 141 GB",
+        "h200-sxm h200-sxm-141gb h200-141gb h200-sxm5-141gb h200-141gb-hbm3e",
+        mib=143_771,
+        terabytes_per_second=4.8,
+        teraflops=_HOPPER,
+        link=900,
+        pcie=128,
+        watts=700,
+        usd=3.8,
+        source="NVIDIA H200 data sheet, SXM (sparse FLOPs halved); memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "gh200",
+        "GH200 96 GB",
+        "gh200-96gb gh200-480gb gh200-96gb-hbm3",
+        mib=97_871,
+        terabytes_per_second=4.0,
+        teraflops=_HOPPER,
+        link=900,
+        pcie=128,
+        watts=700,
+        usd=3.0,
+        source="NVIDIA GH200 Grace Hopper data sheet, the GPU with 96 GB HBM3 (sparse FLOPs halved)",
+    ),
+    _gpu(
+        "b200",
+        "B200 SXM 180 GB",
+        "b200-sxm b200-180gb b200-sxm-180gb b200-192gb",
+        mib=183_359,
+        terabytes_per_second=7.7,
+        teraflops={"bf16": 2250, "fp8": 4500, "int8": 4500, "fp4": 9000},
+        link=1800,
+        pcie=128,
+        watts=1000,
+        usd=5.5,
+        source="NVIDIA HGX B200 data sheet (sparse FLOPs halved; 8 TB/s printed, 7.7 by bus width and clock); memory by nvidia-smi",
+    ),
+    _gpu(
+        "gb200",
+        "GB200 186 GB",
+        "gb200-186gb gb200-192gb gb200-nvl72",
+        mib=189_471,
+        terabytes_per_second=8.0,
+        teraflops={"bf16": 2500, "fp8": 5000, "int8": 5000, "fp4": 10_000},
+        link=1800,
+        pcie=128,
+        watts=1200,
+        usd=6.5,
+        source="NVIDIA GB200 NVL72 data sheet, one GPU of it (sparse FLOPs halved)",
+    ),
+    _gpu(
+        "rtx-pro-6000",
+        "RTX PRO 6000 Blackwell Server 96 GB",
+        "rtx6000-pro-blackwell rtx-pro-6000-blackwell rtx-pro-6000-96gb rtx-pro-6000-blackwell-server rtx6000-pro rtx-6000-pro",
+        mib=97_887,
+        terabytes_per_second=1.597,
+        teraflops={"bf16": 503.8, "fp8": 1007.6, "int8": 1007.6, "fp4": 2015.2},
+        link=None,
+        pcie=128,
+        watts=600,
+        usd=1.8,
+        source="NVIDIA RTX PRO 6000 Blackwell Server Edition data sheet (4 PFLOPS sparse FP4, halved by half for each wider format)",
+    ),
+    _gpu(
+        "a100",
+        "A100 SXM4 80 GB",
+        "a100-80gb a100-sxm a100-sxm4 a100-sxm-80gb a100-sxm4-80gb",
+        mib=81_920,
+        terabytes_per_second=2.039,
+        teraflops=_AMPERE,
+        link=600,
+        pcie=64,
+        watts=400,
+        usd=1.8,
+        source="NVIDIA A100 data sheet, SXM4 80 GB; memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "a100-40gb",
+        "A100 SXM4 40 GB",
+        "a100-sxm-40gb a100-sxm4-40gb a100-40",
+        mib=40_960,
+        terabytes_per_second=1.555,
+        teraflops=_AMPERE,
+        link=600,
+        pcie=64,
+        watts=400,
+        usd=1.3,
+        source="NVIDIA A100 data sheet, SXM4 40 GB; memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "l40s",
+        "L40S 48 GB",
+        "l40s-48gb",
+        mib=46_068,
+        terabytes_per_second=0.864,
+        teraflops={"bf16": 362.05, "fp8": 733, "int8": 733},
+        link=None,
+        pcie=64,
+        watts=350,
+        usd=1.0,
+        source="NVIDIA L40S data sheet; memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "l4",
+        "L4 24 GB",
+        "l4-24gb",
+        mib=23_034,
+        terabytes_per_second=0.3,
+        teraflops={"bf16": 121, "fp8": 242.5, "int8": 242.5},
+        link=None,
+        pcie=64,
+        watts=72,
+        usd=0.6,
+        source="NVIDIA L4 data sheet (sparse FLOPs halved); memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "a10g",
+        "A10G 24 GB",
+        "a10g-24gb",
+        mib=23_028,
+        terabytes_per_second=0.6,
+        teraflops={"bf16": 70, "int8": 140},
+        link=None,
+        pcie=64,
+        watts=300,
+        usd=0.8,
+        source="NVIDIA A10G data sheet (the A10 that AWS rents, with slower tensor cores); memory as nvidia-smi reports it",
+    ),
+    _gpu(
+        "mi300x",
+        "MI300X 192 GB",
+        "mi300x-192gb mi300x-oam",
+        mib=196_592,
+        terabytes_per_second=5.3,
+        teraflops=_CDNA3,
+        link=896,
+        pcie=128,
+        watts=750,
+        usd=2.5,
+        source="AMD Instinct MI300X data sheet (dense)",
+    ),
+    _gpu(
+        "mi325x",
+        "MI325X 256 GB",
+        "mi325x-256gb mi325x-oam",
+        mib=262_128,
+        terabytes_per_second=6.0,
+        teraflops=_CDNA3,
+        link=896,
+        pcie=128,
+        watts=1000,
+        usd=3.0,
+        source="AMD Instinct MI325X data sheet (dense)",
+    ),
+)
+
+_BY_NAME: Final = {_fold(name): gpu for gpu in GPUS for name in (gpu.name, *gpu.aliases)}
