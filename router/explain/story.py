@@ -274,7 +274,7 @@ def _things(findings: Iterable[Finding]) -> str:
 
 def _counted(what: str, number: int) -> str:
     name = entity(what)
-    return name if number == 1 else f"{name} ×{number}"  # noqa: RUF001 (the sign is read by people)
+    return name if number == 1 else f"{name} ×{number}"
 
 
 def _end(attempt: AttemptEnded) -> str:
