@@ -1,0 +1,74 @@
+"""What is asked of the engines, and when? Requests with their arrival, lengths and beginnings, from a rate or from a recorded trace."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `prefix`: names of the whole blocks its prompt begins with; equal names, equal tokens. Lower `priority` goes first."""
+
+    arrived_seconds: float
+    prompt_tokens: int
+    output_tokens: int
+    prefix: tuple[int, ...] = ()
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Requests in the order of their arrival, the first at 0. `prefix_block_tokens`: how long one block of `prefix` is."""
+
+    requests: tuple[Request, ...]
+    source: str
+    prefix_block_tokens: int = 512
+
+    def __post_init__(self) -> None:
+        if not self.requests:
+            raise ValueError(f"{self.source}: no requests")
+
+    @property
+    def requests_per_second(self) -> float:
+        """Mean rate over the trace; a single moment has none, so a second is assumed."""
+        seconds = self.requests[-1].arrived_seconds
+        return len(self.requests) / seconds if seconds > 0 else float(len(self.requests))
+
+    @property
+    def mean_prompt_tokens(self) -> float:
+        """Mean length of a prompt."""
+        return sum(request.prompt_tokens for request in self.requests) / len(self.requests)
+
+    @property
+    def mean_output_tokens(self) -> float:
+        """Mean length of an answer."""
+        return sum(request.output_tokens for request in self.requests) / len(self.requests)
+
+    def at_rate(self, requests_per_second: float) -> "Trace":
+        """Return the same requests in the same order, time stretched so that they come at this mean rate."""
+        stretch = self.requests_per_second / requests_per_second
+        moved = (replace(request, arrived_seconds=request.arrived_seconds * stretch) for request in self.requests)
+        return replace(self, requests=tuple(moved))
+
+    def first(self, count: int) -> "Trace":
+        """Return the first requests alone."""
+        return replace(self, requests=self.requests[:count])
+
+    def over_and_over(self) -> Iterator[Request]:
+        """Yield the requests without end: what clients of a closed loop send."""
+        return cycle(self.requests)
+
+
+def poisson(requests_per_second: float, prompt_tokens: int, output_tokens: int, count: int, seed: int = 0) -> Trace:
+    """Return `count` requests of one length that come independently of each other.
+
+    The seed draws the gaps once; another rate stretches the same gaps, so that plans for two rates differ by the rate alone.
+    """
+    gaps = np.random.default_rng(seed).exponential(size=count) / requests_per_second
+    gaps[0] = 0.0
+    arrivals: Sequence[float] = np.cumsum(gaps).tolist()
+    requests = tuple(Request(at, prompt_tokens, output_tokens) for at in arrivals)
+    said = f"{requests_per_second:g} requests a second, {prompt_tokens} tokens in, {output_tokens} out, seed {seed}"
+    return Trace(requests, said)
