@@ -8,6 +8,7 @@ ModelError
 ├── ConfigUnreadable     a `config.json` describes no architecture that is known here
 ├── UnknownGpu           no figures are kept for a GPU class of that name
 ├── UnknownEntry         the catalogue has no model of that name
+├── EntryBroken          a file of the catalogue contradicts itself
 └── UnknownPrecision     no number format is called that
 """
 
@@ -46,3 +47,7 @@ class UnknownEntry(ModelError):
 
 class UnknownPrecision(ModelError):
     """No number format is called that."""
+
+
+class EntryBroken(ModelError):
+    """A file of the catalogue does not read, or contradicts itself; the message names it."""

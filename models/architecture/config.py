@@ -270,6 +270,7 @@ _READERS: Final[Mapping[str, Callable[[_Fields], Architecture]]] = {
     "llama": _dense,
     "mistral": _dense,
     "mistral3": _dense,
+    "phi3": _dense,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
     "mixtral": _mixtral,
