@@ -18,7 +18,20 @@ class EngineSpec(BaseModel):
     )
     gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
     max_num_seqs: int | None = Field(default=None, ge=1)
-    max_num_batched_tokens: int | None = Field(default=None, ge=1)
+    max_num_batched_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens of one step; a longer prompt is read in pieces, between other answers' tokens",
+    )
+    enable_prefix_caching: bool | None = Field(
+        default=None, description="whether beginnings that are known are not read again"
+    )
+    kv_cache_dtype: Literal["auto", "fp8", "fp8_e4m3", "fp8_e5m2"] = Field(
+        default="auto", description="fp8 halves the cache of a bfloat16 model, at some loss of precision"
+    )
+    batch_invariant: bool = Field(
+        default=False, description="set by `determinism: exact` of a lane: see docs/serving.md"
+    )
     stream_interval: int = Field(default=1, ge=1, description="tokens between two pieces of a stream")
     tensor_parallel_size: int = Field(default=1, ge=1)
     pipeline_parallel_size: int = Field(default=1, ge=1)
@@ -65,8 +78,8 @@ class ModelSpec(BaseModel):
 
     `folder` is its safetensors folder below the models folder. `source` says how `make setup` or `lane models fetch` gets it there.
     `context_tokens` is prompt and answer together. `catalogue` names the entry that it was made from. `gpu` is the class of its GPUs
-    (None: it runs on CPUs). `replicas` counts where there is no `scaling`. `spread`: how replicas share the calls; `prefix` sends
-    calls that begin alike to the same replica, whose cache then holds the beginning.
+    (None: it runs on CPUs), `site` that of the nodes it runs on (None: any). `replicas` counts where there is no `scaling`. `spread`: how
+    replicas share the calls; `prefix` sends calls that begin alike to the same replica, whose cache then holds the beginning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +93,7 @@ class ModelSpec(BaseModel):
     task: Literal["generate", "embed"] = "generate"
     catalogue: str | None = None
     gpu: str | None = None
+    site: str | None = None
     adapters: tuple[Adapter, ...] = ()
     spread: Literal["balanced", "prefix"] = "balanced"
     engine: EngineSpec = EngineSpec()
@@ -88,3 +102,21 @@ class ModelSpec(BaseModel):
     cpus_per_replica: float = Field(default=1, ge=0)
     gpus_per_replica: float = Field(default=0, ge=0)
     max_ongoing_requests: int = Field(default=128, ge=1)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs of one replica: one for each rank, where the spec names a class and no number."""
+        if self.gpu is None or self.gpus_per_replica:
+            return self.gpus_per_replica
+        return self.engine.tensor_parallel_size * self.engine.pipeline_parallel_size
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """What a lane may name: the model, and the model with each of its adapters."""
+        return (self.name, *(f"{self.name}:{adapter.name}" for adapter in self.adapters))
+
+
+def split_served_name(name: str) -> tuple[str, str | None]:
+    """Return the model and the adapter that a served name stands for: `base:adapter` or `base`."""
+    model, _, adapter = name.partition(":")
+    return model, adapter or None

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from router.bundle import Bundle
+from router.bundle.files import LaneSpec
 from router.contract import (
     AttemptEnded,
     AttemptStarted,
@@ -23,6 +24,7 @@ from router.contract import (
     Finding,
     RouteRequest,
     Rung,
+    Sampling,
     Validated,
 )
 from router.decide import label_found, narrow
@@ -208,7 +210,7 @@ def _call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: 
         attack=decision.attack,
         harm=decision.harm,
         messages=request.messages,
-        sampling=decision.sampling,
+        sampling=_sampling(decision.sampling, lane, run.trace_id),
         max_tokens=decision.budgets.output_tokens,
         deadline_seconds=seconds_left,
         first_token_seconds=min(decision.budgets.first_token_seconds, lane.timeouts.first_token_seconds),
@@ -219,6 +221,18 @@ def _call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: 
         json_schema=schema_json,
         cache_salt=run.cache_salt,
     )
+
+
+def _sampling(asked: Sampling, lane: LaneSpec, trace_id: str) -> Sampling:
+    """On an exact lane nothing is left to chance: a call without a seed gets one from its trace, so that it can be asked again."""
+    if lane.determinism == "any" or asked.seed is not None:
+        return asked
+    return asked.model_copy(update={"seed": seed_of(trace_id)})
+
+
+def seed_of(trace_id: str) -> int:
+    """Return the seed of an exact lane's call that brought none: the first 60 bits of its trace ID."""
+    return int(trace_id[:15], 16)
 
 
 def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | None]:

@@ -120,7 +120,7 @@ class Ingress:
         key = read_private_key(self._settings.permit_key_file)
         client = door_client_of(self._settings)
         lanes: dict[str, Lane] = {
-            spec.name: PrivateLane(self._models[spec.model_name])
+            spec.name: PrivateLane(self._models[str(spec.base_model)])
             for spec in self._bundle.lanes.values()
             if spec.hosted is None
         }

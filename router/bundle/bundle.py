@@ -96,7 +96,7 @@ class Bundle:
 
     def context_tokens(self, lane: LaneSpec) -> int | None:
         """Return how many tokens, prompt and answer together, a lane takes; None when that is not known."""
-        model = self.models.get(lane.model) if lane.model is not None else None
+        model = self.models.get(lane.base_model) if lane.base_model is not None else None
         limits = [
             limit for limit in (lane.context_tokens, model.context_tokens if model is not None else None) if limit
         ]

@@ -12,6 +12,7 @@ from router.bundle.promises import PROPERTY_NAMES, representative_labels
 from router.bundle.proof import all_verdicts, in_words, prove
 from router.bundle.reach import World, reach
 from router.bundle.references import reference_findings
+from router.bundle.served import serving_findings
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.space import space_of
 from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
@@ -32,6 +33,7 @@ class Checked:
 def check_source(source: Source, heads: TopicHeads) -> Checked:
     """Run every check; findings are added to the source."""
     reference_findings(source)
+    serving_findings(source)
     tier_rules = _tier_rules(source)
     routes, broken = _route_rules(source)
     boundary = _boundary(source)

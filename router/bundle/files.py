@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field, IPvAnyNetwork, model_validator
 
-from models.spec import ModelSpec
+from models.spec import ModelSpec, split_served_name
 from router.contract import (
     Action,
     Budgets,
@@ -88,7 +88,8 @@ class LaneSpec(Frozen):
 
     A private lane names a model of `models.yaml` (and, if nodes stand in several, its `region`); a hosted one says how the door
     reaches it. `jurisdictions` are those whose data may rest or run there; `cleared_for` the categories a contract (a BAA, say)
-    clears a hosted lane for; `redact` those that placeholders take the place of before a text goes there.
+    clears a hosted lane for; `redact` those that placeholders take the place of before a text goes there. A private lane's `model` may
+    name one of its adapters (`base:adapter`). `determinism`: `exact` answers a request alike whatever else the model answers at the time.
     """
 
     name: str
@@ -102,6 +103,7 @@ class LaneSpec(Frozen):
     redact: tuple[str, ...] = ()
     timeouts: Timeouts = Timeouts()
     price: Price = Price()
+    determinism: Literal["any", "exact"] = "any"
 
     @model_validator(mode="after")
     def _private_or_hosted(self) -> "LaneSpec":
@@ -111,6 +113,8 @@ class LaneSpec(Frozen):
             raise ValueError("a hosted lane's region stands under `hosted`")
         if self.hosted is None and self.redact:
             raise ValueError("`redact` is for hosted lanes: nothing leaves by a private one")
+        if self.hosted is not None and self.determinism == "exact":
+            raise ValueError("`determinism: exact` is for private lanes: no provider keeps it")
         return self
 
     @property
@@ -127,6 +131,11 @@ class LaneSpec(Frozen):
     def model_name(self) -> str:
         """The model that answers: of `models.yaml`, or the provider's."""
         return self.hosted.model if self.hosted is not None else str(self.model)
+
+    @property
+    def base_model(self) -> str | None:
+        """The entry of `models.yaml` that answers, without the adapter; None where the lane is hosted."""
+        return None if self.model is None else split_served_name(self.model)[0]
 
 
 class IndexSpec(Frozen):

@@ -10,6 +10,7 @@ from router.bundle.bundle import Bundle, CompiledTierRule, compile_route
 from router.bundle.check import Checked, check_source
 from router.bundle.finding import BundleFinding, as_text
 from router.bundle.references import contract_name
+from router.bundle.served import served_models
 from router.bundle.source import Source, read_source
 from router.bundle.variables import TopicHeads
 from router.classify.heads import DEFAULT_HEADS, Heads
@@ -78,7 +79,7 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
     return Bundle(
         root=root,
         hash=source.hash,
-        models={model.name: model for model in source.models.models},
+        models=served_models(source.models.models, source.lanes.lanes),
         lanes={lane.name: lane for lane in source.lanes.lanes},
         ladders=ladders,
         tiers=source.tiers,

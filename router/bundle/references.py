@@ -105,7 +105,7 @@ def _unknown(source: Source, file: str, line: int, what: str, name: str, known: 
 
 
 def _lanes_and_ladders(source: Source) -> None:
-    models = {model.name for model in source.models.models} if source.models else None
+    models = {name for model in source.models.models for name in model.served_names} if source.models else None
     for index, lane in enumerate(source.lanes.lanes if source.lanes else ()):
         if lane.name in _RESERVED_LANES:
             source.find(

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ray import serve
+from ray.util import get_current_placement_group, placement_group_table
 
 from models.spec import ModelSpec
-from router.errors import LaneTimeout, RouterError
+from router.errors import LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneCall, LaneEvent
 from serving.private.coalesce import in_batches
+from serving.private.placement import executor_backend, placement_of, stages_are_whole
 
 Item = tuple[LaneEvent, ...] | RouterError
 """What a replica's stream is made of: batches of events, the last item possibly an error."""
@@ -64,7 +66,9 @@ class PrivateModel:
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
         from serving.private.engine import PrivateEngine
 
-        self._engine = await PrivateEngine.start(ModelSpec.model_validate(spec), Path(folder))
+        model = ModelSpec.model_validate(spec)
+        _check_stages(model)
+        self._engine = await PrivateEngine.start(model, Path(folder))
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
         """Answer a call; see `replica_stream`."""
@@ -90,6 +94,17 @@ class PrivateModel:
             engine.shutdown()
 
 
+def _check_stages(spec: ModelSpec) -> None:
+    """Raise where Ray has torn a pipeline stage over two nodes: its sums would cross the network after every layer."""
+    group = get_current_placement_group() if executor_backend(spec) == "ray" else None
+    if group is None:
+        return
+    nodes = placement_group_table(group)["bundles_to_node_id"].values()
+    if not stages_are_whole(nodes, spec.engine.tensor_parallel_size):
+        because = f"no node had {spec.engine.tensor_parallel_size} free GPUs for one stage: free them, or lower tensor_parallel_size"
+        raise LaneUnreachable(spec.name, because)
+
+
 def deployment_name(model: str) -> str:
     """Return the name under which Serve knows a model."""
     return f"private-{model}"
@@ -100,7 +115,7 @@ def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
     deployment = serve.deployment(PrivateModel).options(
         name=deployment_name(spec.name),
         num_replicas=spec.replicas,
-        ray_actor_options={"num_cpus": spec.cpus_per_replica, "num_gpus": spec.gpus_per_replica},
+        **placement_of(spec).options(),
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_ongoing_requests * 4,
         health_check_period_s=_HEALTH_PERIOD_SECONDS,

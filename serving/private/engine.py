@@ -6,7 +6,7 @@ vLLM's own OpenAI chat object is used without its HTTP server: its templates, pa
 import os
 import time
 from argparse import Namespace
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from vllm.config import StructuredOutputsConfig
 from vllm.entrypoints.launchers.api_server.app_state import init_app_state
 from vllm.entrypoints.launchers.cli_args import FrontendArgs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+from vllm.entrypoints.openai.models.protocol import LoRAModulePath
 from vllm.platforms import current_platform
 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -36,10 +37,10 @@ from router.errors import (
 )
 from router.lane import LaneCall, LaneEvent
 from router.validate import check_schema
+from serving.private.arguments import adapter_folders, engine_settings, environment_settings
 from serving.private.wire import Abilities, ChunkReader, chat_body
 
 _STALLED_AFTER_SECONDS: Final = 180.0
-_GIB: Final = 1024**3
 
 
 class PrivateEngine:
@@ -47,9 +48,12 @@ class PrivateEngine:
 
     def __init__(self, spec: ModelSpec, folder: Path, engine: AsyncLLM, chat: Any) -> None:
         self._spec, self._engine, self._chat = spec, engine, chat
-        self._version = weights_hash(folder)
+        # An adapter's answers have two parents: both are told.
+        base = weights_hash(folder)
+        hashes = {name: weights_hash(path) for name, path in adapter_folders(spec, folder).items()}
+        self._versions = {spec.name: base} | {name: f"{base}+{own}" for name, own in hashes.items()}
         self._abilities = Abilities(
-            model=spec.name,
+            models=frozenset(spec.served_names),
             images=bool(engine.model_config.is_multimodal_model),
             tools=spec.engine.tool_call_parser is not None,
         )
@@ -64,7 +68,7 @@ class PrivateEngine:
         try:
             state = State()
             await init_app_state(
-                engine, state, Namespace(**_frontend_settings(spec, arguments)), supported_tasks=("generate",)
+                engine, state, Namespace(**_frontend_settings(spec, folder, arguments)), supported_tasks=("generate",)
             )
             started = cls(spec, folder, engine, state.openai_serving_chat)
             for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
@@ -80,8 +84,9 @@ class PrivateEngine:
 
         Raises `ContextTooLong`, `SchemaRefused` or `BadRequest` where the request is at fault, else a `LaneFailed`.
         """
-        reader = ChunkReader(call, self._version)
-        async for line in await self._open(call, self._request(call)):
+        request = self._request(call)
+        reader = ChunkReader(call, self._versions[call.model])
+        async for line in await self._open(call, request):
             self._last_output = time.monotonic()
             if line.startswith("data: [DONE]"):
                 yield (reader.finish(),)
@@ -157,63 +162,33 @@ class PrivateEngine:
 
 
 def engine_arguments(spec: ModelSpec, folder: Path) -> AsyncEngineArgs:
-    """Return vLLM's engine arguments for a model. What the spec leaves open stays vLLM's own default."""
-    engine = spec.engine
-    several = engine.tensor_parallel_size * engine.pipeline_parallel_size > 1
-    chosen: dict[str, Any] = {
-        "block_size": engine.block_size,
-        "kv_cache_memory_bytes": engine.kv_cache_gib and int(engine.kv_cache_gib * _GIB),
-        "gpu_memory_utilization": engine.gpu_memory_utilization,
-        "max_num_seqs": engine.max_num_seqs,
-        "max_num_batched_tokens": engine.max_num_batched_tokens,
-        "quantization": engine.quantization,
-        # Inside a Ray actor vLLM would otherwise place its workers by Ray; they belong to this replica's own processes.
-        "distributed_executor_backend": "mp" if several else None,
-    }
+    """Return vLLM's engine arguments for a model on this machine. Raises `LaneUnreachable` for a GPU model on a CPU build."""
+    on_cpu = current_platform.is_cpu()
+    if on_cpu and spec.gpu is not None:
+        raise LaneUnreachable(spec.name, f"it is to run on {spec.gpu}, and this is vLLM's CPU build")
     return AsyncEngineArgs(
-        model=str(folder),
-        served_model_name=[spec.name],
-        dtype=_dtype(engine.dtype, torch.cpu.get_capabilities() if current_platform.is_cpu() else {}),
-        max_model_len=spec.context_tokens,
-        enforce_eager=engine.enforce_eager,
-        stream_interval=engine.stream_interval,
-        tensor_parallel_size=engine.tensor_parallel_size,
-        pipeline_parallel_size=engine.pipeline_parallel_size,
-        reasoning_parser=engine.reasoning_parser or "",
         # llguidance: published as accepting no invalid output on 11,306 schemas (xgrammar: 1,368), grammars made in milliseconds.
         # Compact JSON: between fields a small model was seen to write blanks until its tokens were used up.
         structured_outputs_config=StructuredOutputsConfig(backend="guidance", disable_any_whitespace=True),
-        trust_remote_code=False,
-        enable_log_requests=False,
-        **{name: value for name, value in chosen.items() if value is not None},
+        **engine_settings(spec, folder, torch.cpu.get_capabilities() if on_cpu else {}),
     )
-
-
-def _dtype(asked: str, cpu: Mapping[str, object]) -> str:
-    """Return the number format to compute in. `auto` is the weights' own, but float32 on an x86 CPU that can't multiply bfloat16.
-
-    oneDNN needs AVX-512 for it; without, PyTorch falls back to plain loops. Measured on AVX2: a 2,041-token prompt took 78 s in
-    bfloat16, 14 s in float32; eight tokens after a short one 2.5 s and 0.6 s. float32 holds every bfloat16 weight exactly.
-    """
-    slow_bfloat16 = cpu.get("architecture") == "x86_64" and not cpu.get("avx512_bw")
-    return "float32" if asked == "auto" and slow_bfloat16 else asked
 
 
 def prepare_environment(spec: ModelSpec) -> None:
     """Set what vLLM's processes read from the environment alone, before the first of them starts."""
-    if spec.engine.kv_cache_gib is not None:
-        os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)  # It would silently win over the model's own setting.
-    if spec.engine.enforce_eager:
-        # vLLM compiles its sampling even then: the first call with logprobs was seen to take 29 s for it, 2 s without.
-        os.environ["TORCHDYNAMO_DISABLE"] = "1"
+    for name, value in environment_settings(spec).items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
-def _frontend_settings(spec: ModelSpec, arguments: AsyncEngineArgs) -> dict[str, Any]:
+def _frontend_settings(spec: ModelSpec, folder: Path, arguments: AsyncEngineArgs) -> dict[str, Any]:
     parser = spec.engine.tool_call_parser
     chosen = {
         "tool_call_parser": parser,
         "enable_auto_tool_choice": parser is not None,
         "enable_prompt_tokens_details": True,
+        "lora_modules": [LoRAModulePath(name, str(path)) for name, path in adapter_folders(spec, folder).items()],
     }
     settings: dict[str, Any] = vars(FrontendArgs()) | vars(arguments) | chosen
     return settings

@@ -21,9 +21,9 @@ _CHOICES: Final = ("auto", "none", "required")
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the served model can take."""
+    """What the served model can take. `models`: its own name, and its name with each adapter's."""
 
-    model: str
+    models: frozenset[str]
     images: bool
     tools: bool
 
@@ -33,10 +33,12 @@ def chat_body(call: LaneCall, abilities: Abilities) -> Json:
 
     Raises `UnsupportedField` for what this model can't take: it would otherwise be dropped without a word.
     """
+    if call.model not in abilities.models:
+        raise LaneMisbehaved(call.lane, f"this engine serves {', '.join(sorted(abilities.models))}, not {call.model}")
     sampling = call.sampling
     body: Json = {
-        "model": abilities.model,
-        "messages": [_message(message, abilities) for message in call.messages],
+        "model": call.model,
+        "messages": [_message(message, call.model, images=abilities.images) for message in call.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": call.max_tokens,
@@ -70,9 +72,7 @@ def _response_format(call: LaneCall) -> Json:
 
 def _tools(call: LaneCall, abilities: Abilities) -> Json:
     if not abilities.tools:
-        because = (
-            f"model {abilities.model} is served without a tool call parser; leave `tools` out or ask another model"
-        )
+        because = f"model {call.model} is served without a tool call parser; leave `tools` out or ask another model"
         raise UnsupportedField(because, "tools")
     choice: str | Json = call.tool_choice or "auto"
     if choice not in _CHOICES:
@@ -91,11 +91,11 @@ def _tools(call: LaneCall, abilities: Abilities) -> Json:
     return {"tools": tools, "tool_choice": choice}
 
 
-def _message(message: Message, abilities: Abilities) -> Json:
-    images = [part for part in message.content if isinstance(part, ImagePart)]
-    if images and not abilities.images:
-        raise UnsupportedField(f"model {abilities.model} reads text only: send no images, or ask another", "messages")
-    turn: Json = {"role": message.role, "content": _content(message, has_images=bool(images))}
+def _message(message: Message, model: str, *, images: bool) -> Json:
+    shown = any(isinstance(part, ImagePart) for part in message.content)
+    if shown and not images:
+        raise UnsupportedField(f"model {model} reads text only: send no images, or ask another", "messages")
+    turn: Json = {"role": message.role, "content": _content(message, has_images=shown)}
     if message.tool_calls:
         turn["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -45,6 +45,7 @@ HOSTED = Hosted(provider="p", base_url="http://127.0.0.1:1", model="big", api_ke
 LANES = {
     "near": LaneSpec(name="near", model="m"),
     "far": LaneSpec(name="far", hosted=HOSTED),
+    "exact": LaneSpec(name="exact", model="m", determinism="exact"),
     "slow": LaneSpec(name="slow", model="m", timeouts=Timeouts(first_token_seconds=0.05, gap_seconds=0.05)),
 }
 PERSON = '{"type": "object", "required": ["name"]}'
@@ -404,3 +405,15 @@ def test_what_was_found_is_said_again_at_every_later_decision() -> None:
 
     assert bench.found == [(SOMEBODYS,), (SOMEBODYS,)]
     assert [one.rung.lane for one in bench.climbed] == ["near"]
+
+
+def test_an_exact_lanes_call_without_a_seed_gets_its_traces_so_that_it_can_be_asked_again() -> None:
+    chance = Sampling(temperature=0.8)
+
+    exact = Bench(decision(("exact", ("start",)), sampling=chance), exact=HELLO).play()
+    own = Bench(decision(("exact", ("start",)), sampling=Sampling(seed=7)), exact=HELLO).play()
+    other = Bench(decision(("near", ("start",)), sampling=chance), near=HELLO).play()
+
+    assert exact.lanes["exact"].calls[0].sampling == Sampling(temperature=0.8, seed=int(TRACE[:15], 16))
+    assert own.lanes["exact"].calls[0].sampling.seed == 7
+    assert other.lanes["near"].calls[0].sampling.seed is None

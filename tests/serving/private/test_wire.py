@@ -7,8 +7,8 @@ from router.errors import ContractViolated, LaneMisbehaved, UnsupportedField
 from router.lane import LaneCall, ReasoningDelta, Stop, TextDelta, ToolCallDelta, Usage
 from serving.private.wire import Abilities, ChunkReader, chat_body
 
-TEXT_ONLY = Abilities(model="small", images=False, tools=False)
-ABLE = Abilities(model="big", images=True, tools=True)
+TEXT_ONLY = Abilities(models=frozenset({"small", "small:support"}), images=False, tools=False)
+ABLE = Abilities(models=frozenset({"small"}), images=True, tools=True)
 WEATHER = ToolSpec(
     name="weather",
     parameters_json='{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}',
@@ -174,3 +174,14 @@ def test_a_stream_without_a_proper_end_is_a_failure(reason: str | None) -> None:
 
     with pytest.raises(LaneMisbehaved):
         reader.finish()
+
+
+def test_an_adapter_is_asked_for_by_its_served_name_and_under_the_tenants_salt() -> None:
+    body = chat_body(call(model="small:support", cache_salt="tenant"), TEXT_ONLY)
+
+    assert (body["model"], body["cache_salt"]) == ("small:support", "tenant")
+
+
+def test_a_model_that_this_engine_does_not_serve_is_not_answered_by_another() -> None:
+    with pytest.raises(LaneMisbehaved, match="not small:law"):
+        chat_body(call(model="small:law"), TEXT_ONLY)
