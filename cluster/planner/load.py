@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import count
+from typing import Final
 
 import numpy as np
+
+_ROUND: Final = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,20 @@ class Trace:
         return replace(self, requests=self.requests[:count])
 
     def over_and_over(self) -> Iterator[Request]:
-        """Yield the requests without end: what clients of a closed loop send."""
-        return cycle(self.requests)
+        """Yield the requests without end, as clients of a closed loop send them. In each round the beginnings are new ones."""
+        for round_number in count():
+            for request in self.requests:
+                yield replace(request, prefix=tuple(name + round_number * _ROUND for name in request.prefix))
 
 
-def poisson(requests_per_second: float, prompt_tokens: int, output_tokens: int, count: int, seed: int = 0) -> Trace:
-    """Return `count` requests of one length that come independently of each other.
+def poisson(requests_per_second: float, prompt_tokens: int, output_tokens: int, requests: int, seed: int = 0) -> Trace:
+    """Return `requests` requests of one length that come independently of each other.
 
     The seed draws the gaps once; another rate stretches the same gaps, so that plans for two rates differ by the rate alone.
     """
-    gaps = np.random.default_rng(seed).exponential(size=count) / requests_per_second
+    gaps = np.random.default_rng(seed).exponential(size=requests) / requests_per_second
     gaps[0] = 0.0
     arrivals: Sequence[float] = np.cumsum(gaps).tolist()
-    requests = tuple(Request(at, prompt_tokens, output_tokens) for at in arrivals)
+    coming = tuple(Request(at, prompt_tokens, output_tokens) for at in arrivals)
     said = f"{requests_per_second:g} requests a second, {prompt_tokens} tokens in, {output_tokens} out, seed {seed}"
-    return Trace(requests, said)
+    return Trace(coming, said)

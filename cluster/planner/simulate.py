@@ -51,7 +51,7 @@ def simulate(fleet: Fleet, trace: Trace) -> Outcome:
     return run.outcome()
 
 
-def closed_loop(fleet: Fleet, trace: Trace, concurrency: int, rounds: int = 8) -> Outcome:
+def closed_loop(fleet: Fleet, trace: Trace, concurrency: int, *, rounds: int = 8) -> Outcome:
     """Keep `concurrency` requests open until each client had about `rounds` answers.
 
     The first two answers of each are not measured: clients that begin together march in step until their ends have spread.
@@ -70,6 +70,19 @@ def closed_loop(fleet: Fleet, trace: Trace, concurrency: int, rounds: int = 8) -
             if spread is _START and len(run.ended) >= warm:
                 spread = run.mark(sequence.ended_seconds)
     return run.outcome(spread)
+
+
+def load_test(fleet: Fleet, trace: Trace, concurrency: int) -> Outcome:
+    """Send each request of a trace once, `concurrency` of them open: what a load tool does, filling and emptying measured with the rest."""
+    run = _Run(fleet, trace.prefix_block_tokens)
+    coming = iter(trace.requests)
+    for request in islice(coming, concurrency):
+        run.arrive(_at(request, 0.0), 0.0)
+    while run.busy:
+        for sequence in run.advance():
+            for request in islice(coming, 1):
+                run.arrive(_at(request, sequence.ended_seconds), sequence.ended_seconds)
+    return run.outcome()
 
 
 def _at(request: Request, seconds: float) -> Request:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.planner.load import Request, Trace, poisson
 from cluster.planner.replica import EngineLimits
-from cluster.planner.simulate import Fleet, closed_loop, simulate
+from cluster.planner.simulate import Fleet, closed_loop, load_test, simulate
 from cluster.planner.testing import PlainSteps
 
 TIMES = PlainSteps()
@@ -139,6 +139,16 @@ def test_a_closed_loop_keeps_its_clients_busy() -> None:
 
     assert outcome.at("queue", 99) < 0.1
     assert outcome.batch_mean == pytest.approx(8, rel=0.1)
+
+
+def test_a_load_test_sends_each_request_once_and_measures_from_the_first_to_the_last() -> None:
+    trace = poisson(1, 500, 100, 50)
+
+    outcome = load_test(Fleet(TIMES), trace, 8)
+
+    assert len(outcome.served) == 50
+    assert outcome.output_tokens_per_second * outcome.seconds == pytest.approx(50 * 100)
+    assert outcome.seconds == max(one.ended_seconds for one in outcome.served)
 
 
 def test_a_request_that_no_cache_holds_is_refused_and_the_others_served() -> None:
