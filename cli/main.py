@@ -12,6 +12,7 @@ from cli.eval import eval_app
 from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.leak_rate import leak_rate_app
+from cli.models import models_app
 from cli.policy import policy_app
 from cli.render import cluster_app
 
@@ -64,6 +65,7 @@ leak_rate_app.command()(judge.judge)
 leak_rate_app.command()(judge.show)
 leak_rate_app.command()(judge.export)
 app.add_typer(leak_rate_app, name="leak-rate")
+app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")
 app.command()(door.door)

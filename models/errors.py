@@ -9,6 +9,7 @@ ModelError
 ├── UnknownGpu           no figures are kept for a GPU class of that name
 ├── UnknownEntry         the catalogue has no model of that name
 ├── EntryBroken          a file of the catalogue contradicts itself
+├── DoesNotFit           a model needs more memory than the GPUs have
 └── UnknownPrecision     no number format is called that
 """
 
@@ -51,3 +52,7 @@ class UnknownPrecision(ModelError):
 
 class EntryBroken(ModelError):
     """A file of the catalogue does not read, or contradicts itself; the message names it."""
+
+
+class DoesNotFit(ModelError):
+    """A model does not fit the GPUs that it is to run on; the message says by how much, and what would fit."""

@@ -73,16 +73,21 @@ class NoLayout:
     because: str
 
 
-def layouts(architecture: Architecture, gpus: int) -> tuple[Layout | NoLayout, ...]:
-    """Return each way to share a model over up to that many GPUs evenly: TP first, then with PP. One that can't be says why."""
+def layouts(architecture: Architecture, gpus: int, block: int = 1) -> tuple[Layout | NoLayout, ...]:
+    """Return each way to share a model over up to that many GPUs evenly: TP first, then with PP. One that can't be says why.
+
+    Weights that are scaled in blocks of `block` can only be cut between blocks.
+    """
     counts = [count for count in range(1, gpus + 1) if gpus % count == 0]
     splits = [
         Layout(tensor, count // tensor) for count in counts for tensor in range(count, 0, -1) if count % tensor == 0
     ]
-    return tuple(NoLayout(one, because) if (because := _impossible(architecture, one)) else one for one in splits)
+    return tuple(
+        NoLayout(one, because) if (because := _impossible(architecture, one, block)) else one for one in splits
+    )
 
 
-def _impossible(architecture: Architecture, layout: Layout) -> str | None:
+def _impossible(architecture: Architecture, layout: Layout, block: int) -> str | None:
     tensor = layout.tensor
     if layout.pipeline > architecture.layers:
         return f"{architecture.layers} layers are fewer than {layout.pipeline} stages"
@@ -95,8 +100,12 @@ def _impossible(architecture: Architecture, layout: Layout) -> str | None:
             pass
     middles = [architecture.intermediate] if architecture.moe_layer_count < architecture.layers else []
     middles += [architecture.experts.intermediate] if architecture.experts else []
-    odd = next((middle for middle in middles if middle % tensor), None)
-    return f"an MLP of {odd} is not divisible by {tensor}" if odd else None
+    for middle in middles:
+        if middle % tensor:
+            return f"an MLP of {middle} is not divisible by {tensor}"
+        if tensor > 1 and middle // tensor % block:
+            return f"an MLP of {middle} cut in {tensor} is no whole number of the weights' blocks of {block}"
+    return None
 
 
 def fit(architecture: Architecture, gpu: Gpu, layout: Layout, wish: Wish) -> Fit:
@@ -166,10 +175,10 @@ def _largest(holds: Callable[[int], bool], most: int) -> int:
     return low
 
 
-def remedies(architecture: Architecture, gpu: Gpu, gpus: int, wish: Wish) -> tuple[str, ...]:
+def remedies(architecture: Architecture, gpu: Gpu, gpus: int, wish: Wish, block: int = 1) -> tuple[str, ...]:
     """Return what would make a model fit that doesn't: less context, a narrower cache, narrower weights, or more of these GPUs."""
     found = []
-    best = max((one.largest_context.value for one in _fits(architecture, gpu, gpus, wish)), default=0)
+    best = max((one.largest_context.value for one in _fits(architecture, gpu, gpus, wish, block)), default=0)
     if best:
         found.append(f"--context {int(best)}: the largest that these GPUs hold")
     narrower: dict[str, Wish] = {}
@@ -208,8 +217,8 @@ def _in_words(one: Fit) -> str:
     return f"{one.layout.name}, weights {one.weights.gib:.1f} GiB a GPU, {int(one.largest_batch.value)} such sequences at once"
 
 
-def _fits(architecture: Architecture, gpu: Gpu, gpus: int, wish: Wish) -> Iterator[Fit]:
-    for layout in layouts(architecture, gpus):
+def _fits(architecture: Architecture, gpu: Gpu, gpus: int, wish: Wish, block: int = 1) -> Iterator[Fit]:
+    for layout in layouts(architecture, gpus, block):
         match layout:
             case Layout():
                 yield fit(architecture, gpu, layout, wish)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from models.architecture import Architecture, architecture_of
 from models.errors import ModelError
 from models.gpus import CPU, find_gpu
-from models.memory import Precision
+from models.memory import Precision, published_precision
 from models.spec import EngineSpec, ModelSpec
 
 CPU_WORKAROUNDS: Final = frozenset({"enforce_eager", "kv_cache_gib", "block_size", "stream_interval", "dtype"})
@@ -89,6 +89,11 @@ class Entry(_Frozen):
     def architecture(self) -> Architecture:
         """The shape that `config` describes."""
         return architecture_of(self.config)
+
+    @property
+    def published_precision(self) -> Precision:
+        """The precision of the weights as their maker published them."""
+        return published_precision(self.architecture)
 
     def setup_for(self, gpu: str) -> Setup | None:
         """Return how it is served on a class of GPUs; None where the catalogue does not say."""
