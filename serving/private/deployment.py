@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from ray import serve
+from ray.serve.config import RequestRouterConfig
 from ray.util import get_current_placement_group, placement_group_table
 
 from models.spec import ModelSpec
@@ -105,6 +106,13 @@ def _check_stages(spec: ModelSpec) -> None:
         raise LaneUnreachable(spec.name, because)
 
 
+def _spread(spec: ModelSpec) -> RequestRouterConfig:
+    """How replicas share the calls: Serve's own power of two choices, or by their beginnings."""
+    if spec.spread == "balanced":
+        return RequestRouterConfig()
+    return RequestRouterConfig(request_router_class="serving.private.request_router.PrefixRouter")
+
+
 def deployment_name(model: str) -> str:
     """Return the name under which Serve knows a model."""
     return f"private-{model}"
@@ -116,6 +124,7 @@ def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
         name=deployment_name(spec.name),
         num_replicas=spec.replicas,
         **placement_of(spec).options(),
+        request_router_config=_spread(spec),
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_ongoing_requests * 4,
         health_check_period_s=_HEALTH_PERIOD_SECONDS,
