@@ -27,7 +27,7 @@ INSTALL_FLAGS := --override requirements/cpu-overrides.txt $(CPU_TORCH)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check e2e exam mutants pins contract train bench-overhead clean
+.PHONY: help setup run test check e2e exam mutants pins contract train bench-overhead bench-capacity clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ $(TEACHER): requirements/train.txt | $(INSTALLED)
 
 bench-overhead: setup  ## What the router and Ray Serve cost beside bare vLLM
 	$(BIN)/python -m benchmarks.overhead
+
+bench-capacity: setup  ## Does the planner predict loads and lengths that were not measured? (8 minutes, on an idle machine)
+	$(BIN)/python -m benchmarks.throughput.accuracy
 
 clean:  ## Remove caches and build outputs (not .venv, not the models, not .lane)
 	rm -rf dist mutants .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* *.egg-info

@@ -14,13 +14,14 @@ import httpx2
 import orjson
 
 from benchmarks.load import Target
-from benchmarks.stub_engine import INTERVAL_VARIABLE
 from cluster.environment import ray_environment
 from models.spec import ModelSpec
 from router.bundle import Bundle
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 
+INTERVAL_VARIABLE = "LANE_STUB_SECONDS_PER_TOKEN"
+"""Tells the stub engine its rate. Kept here: who starts a server need not load Ray for it."""
 _READY_SECONDS = 600.0
 _STOP_SECONDS = 90.0
 _KEY = "local/default"

@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 from ray import serve
 
+from benchmarks.sides import INTERVAL_VARIABLE
 from models.spec import ModelSpec
 from router.lane import LaneCall, LaneEvent, Stop, TextDelta, Usage
 from serving.cluster_process import run
@@ -24,7 +25,6 @@ from serving.processes import die_with_parent
 from serving.settings import Settings
 
 WORD: Final = " word"
-INTERVAL_VARIABLE: Final = "LANE_STUB_SECONDS_PER_TOKEN"
 INPUT_TOKENS: Final = 30
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli import approvers, ask, change, cluster, decide, doctor, door, explain, judge, scan, train
+from cli.bench import bench_app
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 from cli.eval import eval_app
@@ -68,6 +69,7 @@ app.add_typer(leak_rate_app, name="leak-rate")
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")
+app.add_typer(bench_app, name="bench")
 app.command()(door.door)
 
 

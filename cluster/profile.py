@@ -22,7 +22,8 @@ class ProfileUnreadable(RouterError):
 class Fingerprint(Frozen):
     """The machine that was measured: figures of another one are no measurement of this one.
 
-    `gpu` is a class of `models.gpus`, or `cpu`; `versions` by distribution (vllm, torch, ray, ...).
+    `gpu` is a class of `models.gpus`, or `cpu`; `versions` by distribution (vllm, torch, ray, ...). `cpu_flags`: the instruction
+    sets that decide how fast a CPU multiplies. `gpu_names` as the driver says them.
     """
 
     gpu: str
@@ -30,7 +31,10 @@ class Fingerprint(Frozen):
     processor: str
     cores: int = Field(ge=1)
     memory_bytes: int = Field(ge=1)
+    cpu_flags: tuple[str, ...] = ()
     driver: str | None = None
+    gpu_names: tuple[str, ...] = ()
+    system: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
 
@@ -44,7 +48,11 @@ class Quantiles(Frozen):
 
 
 class Point(Frozen):
-    """One steady state: `concurrency` requests open all the time (or `rate` requests a second offered), lengths in tokens (means)."""
+    """One steady state: `concurrency` requests open all the time (or `rate` requests a second offered), lengths in tokens (means).
+
+    `shapes`: prompt and answer tokens of each request, in the order they were sent. `goodput_requests_per_second`: those answered
+    within every bound of the profile's `slo`; `slo_met`: each bound's percentile holds. None: there was none, or it can't be read here.
+    """
 
     concurrency: float = Field(gt=0)
     rate: float | None = Field(default=None, gt=0)
@@ -59,6 +67,32 @@ class Point(Frozen):
     end_to_end: Quantiles
     kv_use: float | None = Field(default=None, ge=0, le=1)
     prefix_hits: float | None = Field(default=None, ge=0, le=1)
+    itl: Quantiles | None = None
+    input_tokens_per_second: float | None = None
+    requests_per_second: float | None = None
+    goodput_requests_per_second: float | None = None
+    slo_met: bool | None = None
+    cpu_watts: float | None = None
+    gpu_watts: float | None = None
+    shapes: tuple[tuple[int, int], ...] = ()
+
+
+class StepFit(Frozen):
+    """The few figures that say how long a step of this engine takes, fitted to the points (`cluster.planner.fitted`). Seconds.
+
+    A step that reads prompts costs `prefill_step`, `prefill_token` a token and `prefill_pair` for each token and each one before it;
+    one that writes costs `decode_step`, `decode_sequence` a sequence and `decode_context` a token of context.
+    `errors`: median relative error over the points, by measure. `error_factor`: nine of ten points lie within it, up or down.
+    """
+
+    prefill_step: float = Field(ge=0)
+    prefill_token: float = Field(ge=0)
+    prefill_pair: float = Field(ge=0)
+    decode_step: float = Field(ge=0)
+    decode_sequence: float = Field(ge=0)
+    decode_context: float = Field(ge=0)
+    errors: dict[str, float] = Field(default_factory=dict)
+    error_factor: float = Field(default=1.0, ge=1)
 
 
 class Profile(Frozen):
@@ -81,6 +115,10 @@ class Profile(Frozen):
     start_seconds: float | None = None
     points: tuple[Point, ...] = Field(min_length=1)
     knee_concurrency: float | None = None
+    slo: str | None = None
+    lengths: str = ""
+    seed: int = 0
+    fit: StepFit | None = None
 
 
 def read_profile(file: Path) -> Profile:

@@ -125,6 +125,11 @@ class Settings(Frozen):
         return self.home / "samples"
 
     @property
+    def profiles(self) -> Path:
+        """What was measured of each model here: `<model>/<time>.json` (`cluster.profile`)."""
+        return self.home / "profiles"
+
+    @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
         digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]

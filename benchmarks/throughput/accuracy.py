@@ -1,0 +1,163 @@
+"""Does the planner predict what was not measured? Calibrate on a sweep here, predict other loads and other lengths, measure those too.
+
+`python -m benchmarks.throughput.accuracy` (`make bench-capacity`) serves the small model, measures the calibration sweep (1 to 32 at
+once, lengths spread around one mean) and the held-out points (other concurrencies, other lengths) in one random order, so that a drift of
+the machine falls on both; fits the step times to the sweep alone; and prints one table of predicted and measured figures.
+Exit 0 when the median errors are within the aims, 1 when one is not.
+"""
+
+import argparse
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.throughput.lengths import Around
+from benchmarks.throughput.outputs import stamp, write_profile, write_run
+from benchmarks.throughput.report import Report
+from benchmarks.throughput.run import Run, Session, report_of, session
+from benchmarks.throughput.sweep import Level, Measured
+from cluster.planner.fitted import MEASURES, Predicted, predict, steps_from
+from cluster.profile import Point, Profile
+from router.errors import RouterError
+from serving.settings import read_settings
+
+MODEL: Final = "smollm2-135m-instruct"
+AIMS: Final = {"throughput": 0.10, "tpot": 0.10, "ttft": 0.20}
+CALIBRATION: Final = tuple((streams, Around(160, 48, 0.6)) for streams in (1, 2, 4, 8, 16, 32))
+HELD_OUT: Final = (
+    (3, Around(160, 48, 0.6)),
+    (6, Around(160, 48, 0.6)),
+    (12, Around(160, 48, 0.6)),
+    (24, Around(160, 48, 0.6)),
+    (1, Around(400, 32)),
+    (2, Around(64, 96)),
+    (4, Around(320, 32)),
+    (8, Around(64, 64, 0.5)),
+    (16, Around(96, 64)),
+    (20, Around(240, 24, 0.5)),
+    (28, Around(64, 32)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One held-out point: what was predicted, what was measured, and the relative error of each measure."""
+
+    concurrency: int
+    lengths: str
+    predicted: Predicted
+    measured: Predicted
+
+    def error(self, measure: str) -> float:
+        """Return |predicted / measured - 1|."""
+        return abs(float(getattr(self.predicted, measure)) / float(getattr(self.measured, measure)) - 1)
+
+
+def measured_as(point: Point) -> Predicted:
+    """Return a measured point in the prediction's terms."""
+    return Predicted(point.output_tokens_per_second, point.tpot.mean, point.ttft.p50)
+
+
+def measure_all(made: Session, seed: int) -> dict[tuple[int, Around], Measured]:
+    """Measure every point, calibration and held-out ones mixed."""
+    plan = [*CALIBRATION, *HELD_OUT]
+    order = list(range(len(plan)))
+    random.Random(seed).shuffle(order)  # noqa: S311 - repeatable, not secret
+    done = {}
+    for number in order:
+        streams, lengths = plan[number]
+        done[plan[number]] = made.measure(Level(concurrency=streams), lengths, seed + number)
+    return done
+
+
+def rows_of(profile: Profile, held_out: dict[tuple[int, Around], Point]) -> tuple[Row, ...]:
+    """Predict every held-out point from the profile alone and put the measured figures beside it."""
+    steps = steps_from(profile)
+    return tuple(
+        Row(streams, str(lengths), predict(profile, steps, point.shapes, streams), measured_as(point))
+        for (streams, lengths), point in held_out.items()
+    )
+
+
+def median_errors(rows: Sequence[Row]) -> dict[str, float]:
+    """Return the median error of each measure."""
+    return {measure: float(np.median([row.error(measure) for row in rows])) for measure in MEASURES}
+
+
+def table(rows: Sequence[Row], profile: Profile) -> Table:
+    """Return the one table."""
+    shown = Table(title=f"{profile.model}: predicted from the sweep, and measured", title_justify="left")
+    for heading in ("at once", "lengths"):
+        shown.add_column(heading, justify="right" if heading == "at once" else "left")
+    for name in ("tokens/s predicted", "TPOT ms predicted", "TTFT p50 ms predicted"):
+        for heading in (name, "measured", "error"):
+            shown.add_column(heading, justify="right")
+    for row in rows:
+        cells = [str(row.concurrency), row.lengths]
+        for measure, factor in (("throughput", 1), ("tpot", 1000), ("ttft", 1000)):
+            both = (getattr(side, measure) * factor for side in (row.predicted, row.measured))
+            cells += [*(f"{value:,.1f}" for value in both), f"{row.error(measure):.1%}"]
+        shown.add_row(*cells)
+    shown.add_section()
+    errors = median_errors(rows)
+    summary = [[f"median (aim {AIMS[measure]:.0%})", "", f"{errors[measure]:.1%}"] for measure in MEASURES]
+    shown.add_row("", "", *(cell for cells in summary for cell in cells), style="bold")
+    return shown
+
+
+def run(side: str, seed: int, out: Path | None, console: Console) -> tuple[Report, tuple[Row, ...]]:
+    """Measure, write the sweep's profile and report, predict."""
+    settings = read_settings()
+    asked = Run(MODEL, "engine" if side == "engine" else "lane", CALIBRATION[0][1], (), seed=seed)
+    with session(settings, asked, console) as made:
+        measured = measure_all(made, seed)
+        report = report_of(made, asked, [measured[point] for point in CALIBRATION])
+    profile = report.profile
+    at = stamp_of(profile)
+    write_run(report, out or settings.home / "benchmarks" / MODEL / at, ())
+    write_profile(profile, settings.profiles)
+    return report, rows_of(profile, {point: measured[point].point for point in HELD_OUT})
+
+
+def stamp_of(profile: Profile) -> str:
+    """Return a profile's time as files are named by it."""
+    from datetime import datetime
+
+    return stamp(datetime.fromisoformat(profile.at))
+
+
+def main() -> None:
+    """Parse the command line, run, print."""
+    parser = argparse.ArgumentParser(prog="benchmarks.throughput.accuracy", description=__doc__)
+    parser.add_argument("--side", choices=["lane", "engine"], default="lane")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that the servers are ended then too.
+    try:
+        report, rows = run(asked.side, asked.seed, asked.out, Console(stderr=True))
+    except RouterError as error:
+        sys.exit(f"benchmarks.throughput.accuracy: {error}")
+    errors = median_errors(rows)
+    if asked.json:
+        for row in rows:
+            fields: dict[str, Any] = asdict(row) | {"errors": {name: row.error(name) for name in MEASURES}}
+            sys.stdout.write(orjson.dumps(fields).decode() + "\n")
+        sys.stdout.write(orjson.dumps({"median_errors": errors, "aims": AIMS}).decode() + "\n")
+    else:
+        Console().print(table(rows, report.profile))
+    sys.exit(any(errors[name] > aim for name, aim in AIMS.items()))
+
+
+if __name__ == "__main__":
+    main()

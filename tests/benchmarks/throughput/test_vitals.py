@@ -1,0 +1,59 @@
+"""What the engine says of itself is read, whether it speaks for itself or through Ray."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.throughput.power import cpu_joules, metered
+from benchmarks.throughput.vitals import metrics_in, watched
+
+OWN = """# HELP vllm:kv_cache_usage_perc KV-cache usage.
+vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
+vllm:prefix_cache_queries_total{engine="0",model_name="m"} 1.0e+03
+vllm:prefix_cache_hits_total{engine="0",model_name="m"} 250.0
+vllm:e2e_request_latency_seconds_bucket{le="+Inf"} 7
+other_total 5
+"""
+BY_RAY = 'ray_vllm_kv_cache_usage_perc{replica="a"} 0.1\nray_vllm_kv_cache_usage_perc{replica="b"} 0.4\n'
+
+
+def test_vllms_metrics_are_found_by_name() -> None:
+    assert metrics_in(OWN)["kv_cache_usage_perc"] == 0.25
+    assert "other_total" not in metrics_in(OWN)
+
+
+def test_of_several_engines_the_fullest_counts_and_counters_add_up() -> None:
+    assert metrics_in(BY_RAY)["kv_cache_usage_perc"] == 0.4
+    assert metrics_in(OWN + OWN)["prefix_cache_hits_total"] == 500
+
+
+def test_hits_are_those_of_the_watched_time() -> None:
+    said = iter((OWN, OWN.replace("1.0e+03", "2000").replace("250.0", "1000")))
+
+    with watched(lambda: next(said, OWN)) as vitals:
+        pass
+
+    assert vitals.prefix_hits == pytest.approx(0.75)
+
+
+def test_what_can_not_be_read_is_none() -> None:
+    with watched(lambda: None) as vitals:
+        pass
+
+    assert (vitals.kv_use, vitals.prefix_hits) == (None, None)
+
+
+def test_energy_is_added_up_over_the_packages_and_not_over_their_parts(tmp_path: Path) -> None:
+    for zone, microjoules in (("intel-rapl:0", 3_000_000), ("intel-rapl:0:0", 1_000_000), ("intel-rapl:1", 2_000_000)):
+        (tmp_path / zone).mkdir()
+        (tmp_path / zone / "energy_uj").write_text(f"{microjoules}\n")
+
+    assert cpu_joules(tmp_path) == 5.0
+
+
+def test_where_power_can_not_be_read_it_is_said(tmp_path: Path) -> None:
+    with metered(tmp_path) as power:
+        pass
+
+    assert power.cpu_watts is None
+    assert "CPU (RAPL)" in str(power.because)
