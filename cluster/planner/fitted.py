@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from cluster.planner.load import Request, Trace
 from cluster.planner.replica import EngineLimits
-from cluster.planner.simulate import Fleet, closed_loop
+from cluster.planner.simulate import Fleet, load_test
 from cluster.planner.steps import Provenance, StepTimes
 from cluster.profile import Point, Profile, StepFit
 from router.errors import RouterError
@@ -95,8 +95,8 @@ def steps_from(profile: Profile) -> FittedSteps:
 def predict(profile: Profile, steps: StepTimes, shapes: Sequence[tuple[int, int]], concurrency: int) -> Predicted:
     """Simulate a closed loop of requests with these prompt and answer lengths on one replica."""
     requests = tuple(Request(0.0, prompt, answer) for prompt, answer in shapes)
-    fleet = Fleet(steps, limits=_limits(profile))
-    outcome = closed_loop(fleet, Trace(requests, "measured lengths"), concurrency, len(shapes) - concurrency)
+    fleet = Fleet(steps, limits=limits_of(profile))
+    outcome = load_test(fleet, Trace(requests, "measured lengths"), concurrency)
     return Predicted(outcome.output_tokens_per_second, outcome.at("tpot", None), outcome.at("ttft", 50))
 
 
@@ -180,7 +180,8 @@ def _steps(profile: Profile, fit: StepFit) -> FittedSteps:
     return FittedSteps(fit, capacity, profile.max_num_seqs or 10**6)
 
 
-def _limits(profile: Profile) -> EngineLimits:
+def limits_of(profile: Profile) -> EngineLimits:
+    """Return the engine's limits as they were measured."""
     block = profile.engine.get("block_size")
     return EngineLimits(
         block_tokens=block if isinstance(block, int) else EngineLimits().block_tokens,
