@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import approvers, ask, change, cluster, decide, doctor, door, explain, judge, scan, train
+from cli import approvers, ask, change, cluster, decide, doctor, door, explain, fetch, judge, scan, train, weights
 from cli.bench import bench_app
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
@@ -61,6 +61,10 @@ bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(policy_app, name="policy")
 app.add_typer(cluster_app, name="cluster")
+models_app.command()(fetch.fetch)
+models_app.command()(weights.verify)
+models_app.command()(weights.sign)
+models_app.command()(weights.evict)
 app.add_typer(lanes_app, name="lanes")
 leak_rate_app.command()(judge.judge)
 leak_rate_app.command()(judge.show)

@@ -4,6 +4,10 @@ ModelError
 ├── UnknownModelSource   no way is known to fetch a model of that name
 ├── SourceMissing        the distribution that carries the weights is not installed
 ├── SourceAltered        the carried file is not the one this code was written for
+├── SourceRefused        the source answers, and will not give it: no such model, no permission
+├── SourceUnreachable    the source does not answer, or stopped in the middle, more often than is tried again
+├── NoRoom               the disk has no room for it, also after everything that may go is gone
+├── NotTrusted           a folder's manifest bears no signature of anyone who is trusted here
 ├── FolderUnfit          a model folder holds what it must not, or a byte differs from its manifest
 ├── ConfigUnreadable     a `config.json` describes no architecture that is known here
 ├── UnknownGpu           no figures are kept for a GPU class of that name
@@ -28,6 +32,22 @@ class SourceMissing(ModelError):
 
 class SourceAltered(ModelError):
     """The carried file's SHA-256 is not the pinned one."""
+
+
+class SourceRefused(ModelError):
+    """Asking again would not help: the model or file is not there, or not for us."""
+
+
+class SourceUnreachable(ModelError):
+    """Asking again may help, and has been tried."""
+
+
+class NoRoom(ModelError):
+    """The message says how many bytes are needed and how many are free."""
+
+
+class NotTrusted(ModelError):
+    """Signers are named here, and the folder bears no good signature of any of them."""
 
 
 class FolderUnfit(ModelError):

@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,8 @@ from typing_extensions import override
 from models.errors import FolderUnfit
 
 MANIFEST: Final = "MANIFEST.sha256"
+SIGNATURE: Final = "MANIFEST.sha256.sig"
+"""The manifest's signature in OpenSSF model-signing's form (`models.weights.signature`); like the manifest, it lists itself not."""
 CODE_SUFFIXES: Final = frozenset({".py", ".pyc", ".so", ".sh"})
 # Formats that run code when they are read (pickle and what builds on it), or that no check here covers.
 WEIGHT_SUFFIXES_REFUSED: Final = frozenset(
@@ -50,8 +52,8 @@ def sha256_of(file: Path, advance: Advance = lambda _: None) -> str:
 
 def unfit_files(folder: Path) -> tuple[Flaw, ...]:
     """Return what a model folder may not hold: code, links, weights other than safetensors, `auto_map`. Reads no weights."""
-    flaws = [flaw for name in _names(folder) if (flaw := _unfit(folder / name, name)) is not None]
-    if not any(name.endswith(".safetensors") for name in _names(folder)):
+    flaws = [flaw for name in file_names(folder) if (flaw := _unfit(folder / name, name)) is not None]
+    if not any(name.endswith(".safetensors") for name in file_names(folder)):
         flaws.append(Flaw("*.safetensors", "no weights in safetensors format here"))
     return tuple(flaws)
 
@@ -59,10 +61,10 @@ def unfit_files(folder: Path) -> tuple[Flaw, ...]:
 def altered_files(folder: Path, advance: Advance = lambda _: None) -> tuple[Flaw, ...]:
     """Return each file that differs from the manifest, is missing or is not listed. Reads every byte."""
     try:
-        listed = _read(folder)
+        listed = listed_files(folder)
     except FolderUnfit as unfit:
         return (Flaw(MANIFEST, str(unfit)),)
-    present = set(_names(folder))
+    present = set(file_names(folder))
     flaws = [Flaw(name, "listed in the manifest, not there") for name in sorted(listed.keys() - present)]
     flaws += [Flaw(name, "there, not listed in the manifest") for name in sorted(present - listed.keys())]
     flaws += [
@@ -75,15 +77,20 @@ def altered_files(folder: Path, advance: Advance = lambda _: None) -> tuple[Flaw
 
 def write_manifest(folder: Path, advance: Advance = lambda _: None) -> str:
     """Write the manifest of a folder that holds nothing unfit, and return its weights hash. Raises `FolderUnfit`."""
-    _refuse(folder, unfit_files(folder))
-    lines = [f"{sha256_of(folder / name, advance)}  {name}\n" for name in _names(folder)]
+    refuse_flawed(folder, unfit_files(folder))
+    return write_digests(folder, {name: sha256_of(folder / name, advance) for name in file_names(folder)})
+
+
+def write_digests(folder: Path, digests: Mapping[str, str]) -> str:
+    """Write the manifest from digests that were taken as the files were written, and return the folder's weights hash."""
+    lines = [f"{digest}  {name}\n" for name, digest in sorted(digests.items())]
     (folder / MANIFEST).write_text("".join(lines), encoding="utf-8")
     return weights_hash(folder)
 
 
 def verify_folder(folder: Path, advance: Advance = lambda _: None) -> str:
     """Return the weights hash of a folder that is whole, unaltered and free of code. Raises `FolderUnfit` naming each flaw."""
-    _refuse(folder, unfit_files(folder) + altered_files(folder, advance))
+    refuse_flawed(folder, unfit_files(folder) + altered_files(folder, advance))
     return weights_hash(folder)
 
 
@@ -97,19 +104,38 @@ def weights_hash(folder: Path) -> str:
 
 def folder_bytes(folder: Path) -> int:
     """Return the bytes of all files that a manifest lists: what checking them will read."""
-    return sum((folder / name).stat().st_size for name in _names(folder))
+    return sum((folder / name).stat().st_size for name in file_names(folder))
 
 
-def _refuse(folder: Path, flaws: tuple[Flaw, ...]) -> None:
+def listed_files(folder: Path) -> dict[str, str]:
+    """Return what a folder's manifest lists: file name to SHA-256. Raises `FolderUnfit` on a line that has another form."""
+    return parse_manifest(_manifest_bytes(folder))
+
+
+def parse_manifest(manifest: bytes) -> dict[str, str]:
+    """Return file name to SHA-256. Raises `FolderUnfit` on a line that has another form."""
+    listed: dict[str, str] = {}
+    for number, line in enumerate(manifest.decode("utf-8", errors="replace").splitlines(), start=1):
+        digest, gap, name = line[:64], line[64:66], line[66:]
+        if gap != "  " or not name or set(digest) - set("0123456789abcdef"):
+            raise FolderUnfit(f"line {number} is no `sha256  name`")
+        listed[name] = digest
+    return listed
+
+
+def refuse_flawed(folder: Path, flaws: tuple[Flaw, ...]) -> None:
+    """Raise `FolderUnfit`, naming each flaw, where there are any."""
     if flaws:
         listed = "\n".join(f"  {flaw}" for flaw in flaws)
         raise FolderUnfit(f"model folder {folder} is refused:\n{listed}\nMend: remove the folder and fetch it again.")
 
 
-def _names(folder: Path) -> tuple[str, ...]:
-    """Return the paths of all files below a folder, without the manifest, as sorted POSIX text."""
+def file_names(folder: Path) -> tuple[str, ...]:
+    """Return the paths of all files below a folder, without manifest and signature, as sorted POSIX text."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return tuple(sorted(name for path in files if (name := path.relative_to(folder).as_posix()) != MANIFEST))
+    return tuple(
+        sorted(name for path in files if (name := path.relative_to(folder).as_posix()) not in {MANIFEST, SIGNATURE})
+    )
 
 
 def _unfit(file: Path, name: str) -> Flaw | None:
@@ -140,14 +166,3 @@ def _manifest_bytes(folder: Path) -> bytes:
         return (folder / MANIFEST).read_bytes()
     except OSError as error:
         raise FolderUnfit(f"no manifest at {folder / MANIFEST}: run `make setup`") from error
-
-
-def _read(folder: Path) -> dict[str, str]:
-    """Return file name to SHA-256. Raises `FolderUnfit` on a line that has another form."""
-    listed: dict[str, str] = {}
-    for number, line in enumerate(_manifest_bytes(folder).decode("utf-8", errors="replace").splitlines(), start=1):
-        digest, gap, name = line[:64], line[64:66], line[66:]
-        if gap != "  " or not name or set(digest) - set("0123456789abcdef"):
-            raise FolderUnfit(f"line {number} is no `sha256  name`")
-        listed[name] = digest
-    return listed

@@ -21,6 +21,7 @@ class Settings(Frozen):
     home: keys, sockets, evidence, ledger and logs (0700). models: safetensors folders. bundle: the bundle in force.
     door: `https://host:port` of a door on another machine, or under another user; None: at its Unix socket in the home.
     door_user: the user that the door becomes when it is started as root. door_bundle: a copy of the bundle that is the door's own.
+    models_from: where models are fetched from unless a command says otherwise: `hub`, https://MIRROR, s3://BUCKET/PREFIX or a folder.
     judge_lane: a private lane whose model is asked beside Presidio what a text holds that is about to leave; None: Presidio alone.
     """
 
@@ -33,6 +34,7 @@ class Settings(Frozen):
     door_user: str | None = None
     door_bundle: Path | None = None
     judge_lane: str | None = None
+    models_from: str | None = None
 
     @property
     def door_tls_folder(self) -> Path:
@@ -115,6 +117,11 @@ class Settings(Frozen):
         return self.home / "approvers"
 
     @property
+    def model_signers(self) -> Path:
+        """Public keys (`NAME.pub`, PEM) of those whose signature a model folder must bear; none there: none is asked for."""
+        return self.home / "model-signers"
+
+    @property
     def leak_sample_file(self) -> Path:
         """What is sampled for the leak rate, and for whom it is sealed; nothing where there is no such file."""
         return self.home / "leak-sample.json"
@@ -142,7 +149,7 @@ class Settings(Frozen):
 
 
 def read_settings(bundle: Path | None = None, port: int | None = None) -> Settings:
-    """Read the variables `LANE_HOME`, `LANE_BUNDLE`, `LANE_MODELS`, `LANE_HOST`, `LANE_PORT`, `LANE_JUDGE`; of the door, `LANE_DOOR...`.
+    """Read `LANE_HOME`, `LANE_BUNDLE`, `LANE_MODELS`, `LANE_MODELS_FROM`, `LANE_HOST`, `LANE_PORT`, `LANE_JUDGE`, `LANE_DOOR...`.
 
     The bundle is the first that is given: `bundle`, `LANE_BUNDLE`, the one in force in this home (`lane bundle apply`), config/starter.
     Raises `HistoryBroken` where that rests on a history that can't be read, `BadRequest` for a `LANE_DOOR` that is no `https://host:port`.
@@ -161,6 +168,7 @@ def read_settings(bundle: Path | None = None, port: int | None = None) -> Settin
         door_user=os.environ.get("LANE_DOOR_USER") or None,
         door_bundle=own.resolve() if bundle is None and (own := _path_in("LANE_DOOR_BUNDLE")) else None,
         judge_lane=os.environ.get("LANE_JUDGE") or None,
+        models_from=os.environ.get("LANE_MODELS_FROM") or None,
     )
     return settings if given else _with_applied_bundle(settings)
 
