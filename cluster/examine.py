@@ -1,6 +1,7 @@
 """Every check of this machine, in the order in which one would mend things."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.doctor import (
@@ -77,14 +78,21 @@ def _bundle_and_models(root: Path, models: Path) -> tuple[Check, ...]:
         return (judge_bundle(str(root), [line.strip() for line in str(invalid).splitlines()[1:]], None),)
     return (
         judge_bundle(str(root), (), bundle.hash),
-        *(_model(spec, models / spec.folder) for spec in bundle.models.values()),
+        *(_model(name, models / folder) for spec in bundle.models.values() for name, folder in _folders(spec)),
     )
 
 
-def _model(spec: ModelSpec, folder: Path) -> Check:
+def _folders(spec: ModelSpec) -> Iterator[tuple[str, str]]:
+    """Yield each folder that a model's engine reads, with the name it is served by: the model's own, and its adapters'."""
+    yield spec.name, spec.folder
+    for adapter in spec.adapters:
+        yield f"{spec.name}:{adapter.name}", adapter.folder
+
+
+def _model(name: str, folder: Path) -> Check:
     if not folder.is_dir():
-        return judge_model(spec.name, str(folder), f"{folder} is not there", None)
+        return judge_model(name, str(folder), f"{folder} is not there", None)
     flaws = (*unfit_files(folder), *altered_files(folder))
     if flaws:
-        return judge_model(spec.name, str(folder), "; ".join(map(str, flaws)), None)
-    return judge_model(spec.name, str(folder), None, weights_hash(folder))
+        return judge_model(name, str(folder), "; ".join(map(str, flaws)), None)
+    return judge_model(name, str(folder), None, weights_hash(folder))

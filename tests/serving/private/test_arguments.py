@@ -1,9 +1,12 @@
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from models.catalogue import engine_for, entries
 from models.exactness import made_exact
+from models.gpus import GPUS
 from models.sound import spec_faults
 from models.spec import Adapter, EngineSpec, ModelSpec
 from serving.private.arguments import adapter_folders, engine_settings, environment_settings
@@ -39,6 +42,24 @@ def test_no_cpu_work_around_reaches_a_gpu() -> None:
         "TORCHDYNAMO_DISABLE": None,
         "VLLM_CPU_KVCACHE_SPACE": None,
     }
+
+
+def test_no_cpu_work_around_reaches_a_gpu_by_way_of_the_catalogue() -> None:
+    rendered = 0
+    for entry, gpu in product(entries().values(), GPUS):
+        if entry.setup_for(gpu.name) is None:
+            continue
+        arguments = {name: argument.value for name, argument in engine_for(entry, gpu.name).items()}
+        spec = a_spec(gpu=gpu.name, engine=EngineSpec.model_validate(arguments))
+
+        settings = engine_settings(spec, FOLDER, cpu={})
+
+        assert spec_faults(spec) == ()
+        assert not {"block_size", "kv_cache_memory_bytes"} & settings.keys()
+        assert (settings["enforce_eager"], settings["stream_interval"], settings["dtype"]) == (False, 1, "auto")
+        assert environment_settings(spec)["TORCHDYNAMO_DISABLE"] is None
+        rendered += 1
+    assert rendered > 50
 
 
 def test_each_cpu_setting_that_the_starter_uses_is_refused_beside_a_gpu() -> None:
