@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.settings import Settings, read_settings
-from serving.status import as_running, read_status, supervisor_of
+from serving.status import ModelStatus, as_running, read_status, supervisor_of
 from serving.supervisor import CannotStart, Supervision, is_ready, stop
 
 _READY_SECONDS = 900.0
@@ -147,6 +149,7 @@ def status(json: Json = False) -> None:
     else:
         _print_status(running.pid, f"http://{running.host}:{running.port}/v1", running.bundle, ready=ready)
         Console().print(f"  {objection or _MODES[watch.mode]}", style="red" if objection else "", highlight=False)
+        _print_models(seen.models if seen else {})
         for name, replicas in (seen.replicas if seen else {}).items():
             Console().print(
                 f"  {name:<28} " + ", ".join(f"{count} {state.lower()}" for state, count in replicas.items())
@@ -162,6 +165,17 @@ def _print_status(pid: int, address: str, bundle: str, *, ready: bool) -> None:
     table.add_row("bundle", bundle)
     table.add_row("ready", "[green]yes[/green]" if ready else "[red]no[/red]")
     Console().print(table)
+
+
+def _print_models(models: Mapping[str, ModelStatus]) -> None:
+    """Show how many replicas each model has, and why that changed last."""
+    for name, model in models.items():
+        bounds = "" if model.least == model.most else f" (of {model.least} to {model.most})"
+        typer.echo(f"  {name:<28} {model.running} of {model.target} replicas{bounds}")
+        if model.steps:
+            step = model.steps[-1]
+            ago = timedelta(seconds=round(time.time() - step.at))
+            typer.echo(f"  {'':<28} {step.before} to {step.after}, {ago} ago: {step.because}")
 
 
 def _address(settings: Settings) -> str:

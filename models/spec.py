@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class EngineSpec(BaseModel):
-    """Engine arguments, in vLLM's own words. None leaves vLLM's default. GPU and CPU set-ups differ: see `docs/models.md`."""
+    """Engine arguments, in vLLM's own words. None leaves vLLM's default. GPU and CPU set-ups differ: see `docs/models.md`.
+
+    `stall_seconds` is ours: an engine that shows no sign of life for so long is replaced (`docs/scaling.md`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,6 +41,11 @@ class EngineSpec(BaseModel):
     quantization: str | None = None
     tool_call_parser: str | None = None
     reasoning_parser: str | None = None
+    stall_seconds: float = Field(
+        default=60,
+        ge=10,
+        description="an engine silent for so long hangs; five times its longest step where that is more",
+    )
 
 
 class Adapter(BaseModel):
@@ -53,15 +61,18 @@ class Adapter(BaseModel):
 class Scaling(BaseModel):
     """How many replicas run, and what makes it more or fewer. `lane plan --apply` derives it from a measured profile.
 
-    `target_ongoing_requests` is what one replica should have open: its knee. `start_seconds` is how long a replica was seen to
-    take from nothing to its first answer.
+    `target_ongoing_requests` is what one replica should have open: its knee. `spare_replicas` run beyond what the load needs, so that
+    one may be lost (N+1). `kv_use` is the share of the KV cache above which a replica counts as full, whatever it has open.
+    `start_seconds` is how long a replica was seen to take from nothing to its first answer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_replicas: int = Field(default=1, ge=0)
     max_replicas: int = Field(default=1, ge=1)
+    spare_replicas: int = Field(default=0, ge=0)
     target_ongoing_requests: float = Field(default=16, gt=0)
+    kv_use: float = Field(default=0.9, gt=0, le=1)
     upscale_delay_seconds: float = Field(default=10, ge=0)
     downscale_delay_seconds: float = Field(default=300, ge=0)
     start_seconds: float | None = Field(default=None, gt=0)
@@ -70,6 +81,10 @@ class Scaling(BaseModel):
     def _ordered(self) -> "Scaling":
         if self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas ({self.max_replicas}) is below min_replicas ({self.min_replicas})")
+        if self.spare_replicas and self.min_replicas <= self.spare_replicas:
+            raise ValueError(
+                f"min_replicas ({self.min_replicas}) must be above spare_replicas ({self.spare_replicas}): spares alone carry nothing"
+            )
         return self
 
 
@@ -114,6 +129,16 @@ class ModelSpec(BaseModel):
     def served_names(self) -> tuple[str, ...]:
         """What a lane may name: the model, and the model with each of its adapters."""
         return (self.name, *(f"{self.name}:{adapter.name}" for adapter in self.adapters))
+
+    @property
+    def least_replicas(self) -> int:
+        """How many replicas there are at least: none where the model is scaled to nothing while nobody asks."""
+        return self.replicas if self.scaling is None else self.scaling.min_replicas
+
+    @property
+    def most_replicas(self) -> int:
+        """How many replicas there are at most."""
+        return self.replicas if self.scaling is None else self.scaling.max_replicas
 
 
 def split_served_name(name: str) -> tuple[str, str | None]:

@@ -20,6 +20,7 @@
         ├── LaneTimeout           no connection, first token, next token or end in time
         ├── LaneUnreachable       connection refused, reset, DNS, TLS
         ├── LaneOverloaded        the lane is full
+        │   └── LaneStarting      its model had no replica, and the first one is on its way
         ├── LaneRateLimited       the provider said 429
         ├── LaneMisbehaved        malformed or cut answer, 5xx
         ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
@@ -204,6 +205,12 @@ class LaneOverloaded(LaneFailed):
     status = 503
     code = "lane_overloaded"
     cause = "overload"
+
+
+class LaneStarting(LaneOverloaded):
+    """The lane's model was scaled to nothing; its start takes longer than this request can wait, and goes on."""
+
+    code = "lane_starting"
 
 
 class LaneRateLimited(LaneFailed):

@@ -220,6 +220,7 @@ def _call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: 
         schema_name=schema_name,
         json_schema=schema_json,
         cache_salt=run.cache_salt,
+        may_leave=any("overload" in each.on and run.bundle.lanes[each.lane].is_hosted for each in decision.ladder),
     )
 
 

@@ -17,6 +17,7 @@ class LaneCall:
 
     `json_schema` is the JSON Schema the answer must meet (None: free text; `"{}"`: any JSON object).
     `deadline_seconds` is what is left of the request's time. `cache_salt` separates tenants' prefix caches and is set by the server alone.
+    `may_leave`: a hosted lane is this plan's way round a private one that is full.
     """
 
     trace_id: str
@@ -40,6 +41,7 @@ class LaneCall:
     schema_name: str | None = None
     json_schema: str | None = None
     cache_salt: str | None = None
+    may_leave: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
 from serving.private.deployment import private_application
-from serving.private.lane import PrivateLane
+from serving.private.lane import private_lane
+from serving.private.replicas import ReplicaCounts, matter
 from serving.redaction_maps import KeptMaps
 from serving.settings import Settings
 from serving.store import EvidenceStore
@@ -74,6 +75,7 @@ class Ingress:
         """Take the handles of the other deployments; `deep` is None where the bundle has no hosted lane."""
         self._settings = settings
         self._models = dict(models)
+        self._replicas = ReplicaCounts()
         self._deep = None if deep is None else DeepScanClient(deep, time.monotonic)
         self._bundle = load_bundle(settings.bundle)
         hosted = tuple(lane.name for lane in self._bundle.lanes.values() if lane.is_hosted)
@@ -113,6 +115,7 @@ class Ingress:
         """Keep what is known of the other deployments fresh."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keeper.refresh_forever())
+            group.create_task(self._replicas.refresh_forever(lambda: matter(self._bundle.models.values())))
             if self._deep is not None:
                 group.create_task(self._deep.refresh_forever())
 
@@ -120,7 +123,9 @@ class Ingress:
         key = read_private_key(self._settings.permit_key_file)
         client = door_client_of(self._settings)
         lanes: dict[str, Lane] = {
-            spec.name: PrivateLane(self._models[str(spec.base_model)])
+            spec.name: private_lane(
+                self._models[str(spec.base_model)], self._bundle.models[str(spec.base_model)], self._replicas
+            )
             for spec in self._bundle.lanes.values()
             if spec.hosted is None
         }
@@ -157,7 +162,8 @@ class Ingress:
 
         async with asyncio.TaskGroup() as group:
             for name, handle in self._models.items():
-                group.create_task(ask(name, handle))
+                if self._bundle.models[name].least_replicas:  # A question would wake a model that has none.
+                    group.create_task(ask(name, handle))
         return missing
 
 

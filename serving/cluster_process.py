@@ -19,8 +19,9 @@ import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
 
-from router.bundle import load_bundle
+from router.bundle import Bundle, load_bundle
 from serving.app import Deploy, application
+from serving.model_status import model_statuses
 from serving.private.deployment import private_application
 from serving.processes import Brood, die_with_parent
 from serving.settings import Settings
@@ -48,12 +49,13 @@ def run(settings: Settings, deploy: Deploy = private_application) -> None:
     folder = settings.ray_folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
+        bundle = load_bundle(settings.bundle)
         _start(settings, folder, deploy)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         while not stop.wait(_STATUS_SECONDS):
             brood.look()
-            write_status(settings, _status("running"))
+            write_status(settings, _status("running", bundle))
     finally:
         write_status(settings, Status(phase="stopping"))
         brood.look()
@@ -103,7 +105,7 @@ def _start_ray(folder: Path) -> None:
         sys.exit(TRY_AGAIN)
 
 
-def _status(phase: str) -> Status:
+def _status(phase: str, bundle: Bundle) -> Status:
     """What Serve says of its deployments now."""
     app: Any = serve.status().applications.get(APP)
     if app is None:
@@ -114,7 +116,12 @@ def _status(phase: str) -> Status:
         }
         for name, one in app.deployments.items()
     }
-    return Status(phase=phase, application=str(getattr(app.status, "value", app.status)), replicas=replicas)
+    return Status(
+        phase=phase,
+        application=str(getattr(app.status, "value", app.status)),
+        replicas=replicas,
+        models=model_statuses(bundle.models.values(), serve.status().applications),
+    )
 
 
 def main() -> None:

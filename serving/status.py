@@ -11,12 +11,32 @@ from router.contract import Frozen
 from serving.settings import Settings
 
 
+class ScalingStep(Frozen):
+    """A change of the number of replicas that a model should have: when (Unix time), from, to, and why."""
+
+    at: float
+    before: int
+    after: int
+    because: str
+
+
+class ModelStatus(Frozen):
+    """How many replicas of a model run, how many should, within which bounds, and the latest changes, the newest last."""
+
+    running: int
+    target: int
+    least: int
+    most: int
+    steps: tuple[ScalingStep, ...] = ()
+
+
 class Status(Frozen):
-    """Phase of the cluster process, and what Ray Serve says of each deployment's replicas (state to count)."""
+    """Phase of the cluster process, what Ray Serve says of each deployment's replicas (state to count), and each model's scaling."""
 
     phase: str
     application: str | None = None
     replicas: dict[str, dict[str, int]] = Field(default_factory=dict)
+    models: dict[str, ModelStatus] = Field(default_factory=dict)
     at: float = Field(default_factory=time.time)
 
 

@@ -90,6 +90,8 @@ class LaneSpec(Frozen):
     reaches it. `jurisdictions` are those whose data may rest or run there; `cleared_for` the categories a contract (a BAA, say)
     clears a hosted lane for; `redact` those that placeholders take the place of before a text goes there. A private lane's `model` may
     name one of its adapters (`base:adapter`). `determinism`: `exact` answers a request alike whatever else the model answers at the time.
+    `n_plus` is a private lane's promise to go on when so many replicas of its model are lost, for traffic that has nowhere else to go
+    (N+1); the check holds the model's replicas against it.
     """
 
     name: str
@@ -101,6 +103,7 @@ class LaneSpec(Frozen):
     jurisdictions: tuple[str, ...] = ()
     cleared_for: tuple[str, ...] = ()
     redact: tuple[str, ...] = ()
+    n_plus: int = Field(default=0, ge=0)
     timeouts: Timeouts = Timeouts()
     price: Price = Price()
     determinism: Literal["any", "exact"] = "any"
@@ -111,6 +114,8 @@ class LaneSpec(Frozen):
             raise ValueError("a lane has either `model` (private) or `hosted`, not both and not neither")
         if self.hosted is not None and (self.region is not None):
             raise ValueError("a hosted lane's region stands under `hosted`")
+        if self.hosted is not None and self.n_plus:
+            raise ValueError("`n_plus` is for private lanes: a provider's replicas are its own")
         if self.hosted is None and self.redact:
             raise ValueError("`redact` is for hosted lanes: nothing leaves by a private one")
         if self.hosted is not None and self.determinism == "exact":

@@ -20,6 +20,7 @@ def reference_findings(source: Source) -> None:
     """Note every duplicate, every name that names nothing, every schema that is none."""
     _duplicates(source)
     _lanes_and_ladders(source)
+    _replicas(source)
     _stores(source)
     _routes(source)
     _tiers_and_tenants(source)
@@ -130,6 +131,27 @@ def _lanes_and_ladders(source: Source) -> None:
             if source.lanes:
                 line = source.line("ladders.yaml", "ladders", index, "steps", at, "lane")
                 _unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
+
+
+def _replicas(source: Source) -> None:
+    """Note each lane whose promise to survive the loss of replicas its model can't keep."""
+    models = {model.name: model for model in source.models.models} if source.models else {}
+    for index, lane in enumerate(source.lanes.lanes if source.lanes else ()):
+        model = models.get(lane.base_model or "")
+        if model is None or not lane.n_plus:
+            continue
+        line = source.line("lanes.yaml", "lanes", index, "n_plus")
+        promise = f"lane `{lane.name}` promises to survive the loss of {lane.n_plus} (n_plus)"
+        if model.least_replicas <= lane.n_plus:
+            message = f"{promise}, and model `{model.name}` may be down to {model.least_replicas}"
+            where = "replicas" if model.scaling is None else "scaling.min_replicas"
+            source.find(
+                "lanes.yaml", line, message, f"give it `{where}: {lane.n_plus + 1}` in models.yaml, or promise less"
+            )
+        elif model.scaling is not None and model.scaling.spare_replicas < lane.n_plus:
+            message = f"{promise}, and model `{model.name}` keeps {model.scaling.spare_replicas} to spare"
+            mend = f"give it `scaling.spare_replicas: {lane.n_plus}` in models.yaml, or promise less"
+            source.find("lanes.yaml", line, message, mend)
 
 
 def _stores(source: Source) -> None:

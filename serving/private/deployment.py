@@ -5,11 +5,14 @@ transports, and a caller's mistake leaves no stack trace in the replica's log.
 """
 
 import asyncio
+import logging
+import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from ray import serve
 from ray.serve.config import RequestRouterConfig
@@ -18,15 +21,20 @@ from ray.util import get_current_placement_group, placement_group_table
 from models.spec import ModelSpec
 from router.errors import LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneCall, LaneEvent
+from serving.private.autoscaler import autoscaling_config
 from serving.private.coalesce import in_batches
+from serving.private.gauges import EngineGauges
 from serving.private.placement import executor_backend, placement_of, stages_are_whole
+from serving.private.vitals import Vitals
+from serving.private.watchdog import StallClock, watch
+
+log = logging.getLogger(__name__)
 
 Item = tuple[LaneEvent, ...] | RouterError
 """What a replica's stream is made of: batches of events, the last item possibly an error."""
 
-# Three failures in a row count as death: some seven seconds.
 _HEALTH_PERIOD_SECONDS: Final = 2.0
-# Ray's health checks time out on replicas that are merely busy; an engine's death is seen by the check itself, not by its silence.
+# Ray's health checks time out on replicas that are merely busy. A replica whose engine stops ends by itself, and Serve sees that at once.
 _HEALTH_TIMEOUT_SECONDS: Final = 120.0
 _GRACE_SECONDS: Final = 20.0
 
@@ -61,7 +69,7 @@ async def replica_stream(engine: Streams, call: LaneCall) -> AsyncIterator[Item]
 
 
 class PrivateModel:
-    """A replica: one engine, ready once it has answered a call of each kind."""
+    """A replica: one engine, ready once it has answered a call of each kind, and not longer there than its engine."""
 
     async def __init__(self, spec: dict[str, Any], folder: str) -> None:  # type: ignore[misc]  # Serve awaits it.
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
@@ -70,12 +78,41 @@ class PrivateModel:
         model = ModelSpec.model_validate(spec)
         _check_stages(model)
         self._engine = await PrivateEngine.start(model, Path(folder))
+        self._clock = StallClock(model.engine.stall_seconds)
+        self._gauges = EngineGauges(model.name, serve.get_replica_context().replica_id.unique_id)
+        self._watching = asyncio.create_task(self._watch())
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
         """Answer a call; see `replica_stream`."""
         async with aclosing(replica_stream(self._engine, call)) as items:  # type: ignore[type-var]
             async for item in items:
+                if isinstance(item, LaneUnreachable) and self._engine.dead:
+                    self._leave("its process ended")
                 yield item
+
+    async def _watch(self) -> None:
+        self._leave(await watch(self._engine, self._clock, time.monotonic, self._show))
+
+    def _show(self) -> None:
+        self._gauges.set(self._engine.vitals, self._engine.private_waiting, self._clock)
+
+    def _leave(self, because: str) -> NoReturn:
+        """End this replica, now: without an engine it would only attract calls. Serve's routers see it gone and it is replaced.
+
+        Calls that are under way fail as on any replica that is gone: their callers go on to another one, or to the next rung.
+        """
+        log.error("the engine is given up, %s; this replica ends and is replaced", because)
+        self._engine.kill()
+        os._exit(os.EX_SOFTWARE)
+
+    async def vitals(self) -> Vitals:
+        """Return what the engine's scheduler said last, and all that it has done."""
+        return self._engine.vitals
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Return what the autoscaler wants to know of this replica; Serve asks every second where the model scales."""
+        vitals = self._engine.vitals
+        return {"waiting": vitals.waiting, "private_waiting": self._engine.private_waiting, "kv_use": vitals.kv_use}
 
     async def running(self) -> int:
         """Return how many requests the engine has open."""
@@ -86,11 +123,14 @@ class PrivateModel:
         return self._engine.dtype
 
     async def check_health(self) -> None:
-        """Raise when the engine is dead or hangs; Serve then replaces the replica."""
-        await self._engine.check_health()
+        """Raise when the engine is dead, or nobody watches it. One that hangs is the watchdog's to end."""
+        if self._engine.dead or self._watching.done():
+            raise LaneUnreachable("private", "the engine is dead, or its watchdog is")
 
     def __del__(self) -> None:
         """Serve calls this at the end of a graceful stop: the engine's processes go before the replica does."""
+        if (watching := getattr(self, "_watching", None)) is not None:
+            watching.get_loop().call_soon_threadsafe(watching.cancel)
         if (engine := getattr(self, "_engine", None)) is not None:
             engine.shutdown()
 
@@ -119,10 +159,11 @@ def deployment_name(model: str) -> str:
 
 
 def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
-    """Bind a model's deployment: replicas, resources and queue as its spec says."""
+    """Bind a model's deployment: replicas (fixed, or as Serve's autoscaler finds), resources and queue as its spec says."""
+    scaling = spec.scaling
     deployment = serve.deployment(PrivateModel).options(
         name=deployment_name(spec.name),
-        num_replicas=spec.replicas,
+        **({"num_replicas": spec.replicas} if scaling is None else {"autoscaling_config": autoscaling_config(scaling)}),
         **placement_of(spec).options(),
         request_router_config=_spread(spec),
         max_ongoing_requests=spec.max_ongoing_requests,

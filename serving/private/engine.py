@@ -4,13 +4,14 @@ vLLM's own OpenAI chat object is used without its HTTP server: its templates, pa
 """
 
 import os
-import time
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
+import psutil
 import torch
 from pydantic import ValidationError
 from starlette.datastructures import State
@@ -38,16 +39,15 @@ from router.errors import (
 from router.lane import LaneCall, LaneEvent
 from router.validate import check_schema
 from serving.private.arguments import adapter_folders, engine_settings, environment_settings
+from serving.private.vitals import Vitals, VitalsLog
 from serving.private.wire import Abilities, ChunkReader, chat_body
-
-_STALLED_AFTER_SECONDS: Final = 180.0
 
 
 class PrivateEngine:
     """One vLLM engine and what it has open. Made by `start`, which returns once it has answered a call of each kind."""
 
-    def __init__(self, spec: ModelSpec, folder: Path, engine: AsyncLLM, chat: Any) -> None:
-        self._spec, self._engine, self._chat = spec, engine, chat
+    def __init__(self, spec: ModelSpec, folder: Path, engine: AsyncLLM, chat: Any, log: VitalsLog) -> None:
+        self._spec, self._engine, self._chat, self._log = spec, engine, chat, log
         # An adapter's answers have two parents: both are told.
         base = weights_hash(folder)
         hashes = {name: weights_hash(path) for name, path in adapter_folders(spec, folder).items()}
@@ -57,20 +57,21 @@ class PrivateEngine:
             images=bool(engine.model_config.is_multimodal_model),
             tools=spec.engine.tool_call_parser is not None,
         )
-        self._last_output = time.monotonic()
+        self._private_unanswered: set[int] = set()
 
     @classmethod
     async def start(cls, spec: ModelSpec, folder: Path) -> "PrivateEngine":
         """Load the weights, start the engine's process, and warm it up: the first constrained call was seen to take 18 s."""
         prepare_environment(spec)
         arguments = engine_arguments(spec, folder)
-        engine = AsyncLLM.from_engine_args(arguments)
+        log = VitalsLog()
+        engine = AsyncLLM.from_engine_args(arguments, stat_loggers=[lambda _config, _index: log])
         try:
             state = State()
             await init_app_state(
                 engine, state, Namespace(**_frontend_settings(spec, folder, arguments)), supported_tasks=("generate",)
             )
-            started = cls(spec, folder, engine, state.openai_serving_chat)
+            started = cls(spec, folder, engine, state.openai_serving_chat, log)
             for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
                 async for _ in started.stream(_warm_up_call(spec, schema)):
                     pass
@@ -86,16 +87,21 @@ class PrivateEngine:
         """
         request = self._request(call)
         reader = ChunkReader(call, self._versions[call.model])
-        async for line in await self._open(call, request):
-            self._last_output = time.monotonic()
-            if line.startswith("data: [DONE]"):
-                yield (reader.finish(),)
-                return
-            chunk = orjson.loads(line[len("data: ") :])
-            if "error" in chunk:
-                raise self._failure(call, chunk["error"])
-            if events := reader.read(chunk):
-                yield tuple(events)
+        if not call.may_leave:
+            self._private_unanswered.add(id(call))
+        try:
+            async for line in await self._open(call, request):
+                if line.startswith("data: [DONE]"):
+                    yield (reader.finish(),)
+                    return
+                chunk = orjson.loads(line[len("data: ") :])
+                if "error" in chunk:
+                    raise self._failure(call, chunk["error"])
+                if events := reader.read(chunk):
+                    self._private_unanswered.discard(id(call))
+                    yield tuple(events)
+        finally:
+            self._private_unanswered.discard(id(call))
 
     def _request(self, call: LaneCall) -> ChatCompletionRequest:
         """Parse the call as vLLM would, and hold it against what was asked: vLLM drops what it does not know."""
@@ -147,14 +153,33 @@ class PrivateEngine:
         """The number format that the engine computes in."""
         return str(self._engine.model_config.dtype).removeprefix("torch.")
 
-    async def check_health(self) -> None:
-        """Raise when the engine is dead, or has requests open and has said nothing for three minutes."""
-        await self._engine.check_health()
-        silent_seconds = time.monotonic() - self._last_output
-        if not self.running:
-            self._last_output = time.monotonic()
-        elif silent_seconds > _STALLED_AFTER_SECONDS:
-            raise LaneUnreachable(self._spec.name, f"the engine has said nothing for {silent_seconds:.0f} s")
+    @property
+    def vitals(self) -> Vitals:
+        """What the engine's scheduler said last, and all that it has done."""
+        return self._log.vitals
+
+    @property
+    def private_waiting(self) -> int:
+        """Of the requests in the engine's queue, how many may not leave the cluster: at most so many as have had no token yet."""
+        return min(self.vitals.waiting, len(self._private_unanswered))
+
+    @property
+    def dead(self) -> bool:
+        """Whether the engine's process is gone."""
+        return bool(self._engine.errored)
+
+    async def answer_a_question(self) -> None:
+        """Return once the engine's process has answered a question between two of its steps."""
+        await self._engine.is_sleeping()
+
+    def kill(self) -> None:
+        """End the engine's processes, stopped ones too, without asking them."""
+        manager = self._engine.engine_core.resources.engine_manager
+        for process in manager.processes if manager is not None else ():
+            with suppress(psutil.NoSuchProcess):
+                core = psutil.Process(process.pid)
+                for each in (*core.children(recursive=True), core):
+                    each.kill()
 
     def shutdown(self) -> None:
         """Stop the engine's process and wait for it."""

@@ -64,7 +64,9 @@ def running_system(bundle: Path | None = None, environment: Mapping[str, str] | 
             below = _processes_of(settings)
             shared = {path for process in below for path in _shared_memory_of(process.pid)}
             lane(given, "down")
-            left = [process for process in below if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+            # `lane down` returns once the supervisor has cleared up; its own last breath may still be under way.
+            _, alive = psutil.wait_procs(below, timeout=5)
+            left = [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
             assert not left, f"processes were left behind: {left}"
             assert not list(Path(folder).glob("**/session_*")), "Ray's folder was left behind"
             assert not [path for path in shared if path.exists()], "shared memory was left behind"

@@ -109,6 +109,7 @@ def test_the_starter_bundle_checks(starter_folder: Path, heads: ScriptedHeads) -
         ("tools/ticket_lookup.yaml", "[US, EU, UK]", "[US, Atlantis]", "no jurisdiction `Atlantis`", "enum"),
         ("boundary/tests.yaml", "tool: ticket_lookup", "tool: ticket_lookup\n    lane: premium", "names one", "kind"),
         ("lanes.yaml", "- name: fast_small", "- name: auto", "`auto` is reserved", "rename"),
+        ("lanes.yaml", "- name: fast_small", "- name: fast_small\n    n_plus: 1", "may be down to 1", "`replicas: 2`"),
     ],
 )
 def test_each_fault_is_named_with_its_file_and_mend(
@@ -121,6 +122,19 @@ def test_each_fault_is_named_with_its_file_and_mend(
     named = [one for one in findings if one.file == file and says in one.message and mends in one.mend]
     assert named, findings
     assert any(abs(one.line - line) <= 8 for one in named), (line, named)
+
+
+def test_a_promise_of_n_plus_one_needs_a_spare_replica_where_the_model_scales(
+    folder: Path, heads: ScriptedHeads
+) -> None:
+    change(folder, "lanes.yaml", "- name: private", "- name: private\n    n_plus: 1")
+    change(folder, "models.yaml", "replicas: 1", "scaling: { min_replicas: 2, max_replicas: 4 }")
+
+    (finding,) = check_bundle(folder, heads)
+
+    assert "keeps 0 to spare" in finding.message
+    change(folder, "models.yaml", "max_replicas: 4", "max_replicas: 4, spare_replicas: 1")
+    assert check_bundle(folder, heads) == ()
 
 
 def test_an_unknown_lane_is_named_on_its_very_line(folder: Path, heads: ScriptedHeads) -> None:

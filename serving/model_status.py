@@ -1,0 +1,48 @@
+"""How many replicas has each model, how many should it have, and why? For `lane status` and the metrics; asked by the cluster process."""
+
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
+
+from prometheus_client import Gauge
+
+from models.spec import ModelSpec
+from serving.private.deployment import deployment_name
+from serving.private.scaling_log import read_scaling_log
+from serving.status import ModelStatus
+
+_replicas = Gauge(
+    "lane_model_replicas",
+    "Replicas of a model that answer, and that there should be",
+    ["model", "state"],
+    multiprocess_mode="livemostrecent",
+)
+
+
+def model_statuses(models: Iterable[ModelSpec], applications: Mapping[str, Any]) -> dict[str, ModelStatus]:
+    """Return the models' scaling, `applications` being those of `serve.status()`. A model in two of them is being exchanged."""
+    found = {model.name: _status(model, applications) for model in models}
+    for name, status in found.items():
+        _replicas.labels(name, "running").set(status.running)
+        _replicas.labels(name, "target").set(status.target)
+    return found
+
+
+def _status(model: ModelSpec, applications: Mapping[str, Any]) -> ModelStatus:
+    name = deployment_name(model.name)
+    owners = {owner: status.deployments[name] for owner, status in applications.items() if name in status.deployments}
+    running = sum(_count(one.replica_states, {"RUNNING"}) for one in owners.values())
+    # The first replica of a model at nothing is started before the autoscaler is asked, and so before its log knows.
+    coming = sum(_count(one.replica_states, {"RUNNING", "STARTING"}) for one in owners.values())
+    logs = [log for owner in owners if model.scaling and (log := read_scaling_log(owner, name))]
+    steps = sorted((step for log in logs for step in log.steps), key=lambda step: step.at)
+    return ModelStatus(
+        running=running,
+        target=max((log.target or min(coming, 1) for log in logs), default=model.least_replicas),
+        least=model.least_replicas,
+        most=model.most_replicas,
+        steps=tuple(steps),
+    )
+
+
+def _count(states: Mapping[Any, int], wanted: Set[str]) -> int:
+    return sum(count for state, count in states.items() if getattr(state, "value", state) in wanted)
