@@ -5,7 +5,23 @@ from typing import Annotated
 
 import typer
 
-from cli import approvers, ask, change, cluster, decide, doctor, door, explain, fetch, judge, scan, train, weights
+from cli import (
+    add_model,
+    approvers,
+    ask,
+    change,
+    cluster,
+    decide,
+    doctor,
+    door,
+    explain,
+    fetch,
+    fit,
+    judge,
+    scan,
+    train,
+    weights,
+)
 from cli.bench import bench_app
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
@@ -70,6 +86,8 @@ leak_rate_app.command()(judge.judge)
 leak_rate_app.command()(judge.show)
 leak_rate_app.command()(judge.export)
 app.add_typer(leak_rate_app, name="leak-rate")
+models_app.command()(fit.fit)
+models_app.command()(add_model.add)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")

@@ -125,7 +125,7 @@ def weight_bytes(
     chosen = range(len(parts)) if stage is None else (stage,)
     value = max(_stage_weights(architecture, precision, layout, parts[place], place) for place in chosen)
     wide, narrow = _plain_bytes(precision), WEIGHT_BYTES[precision]
-    plain = _plain_parameters(architecture)
+    plain = _plain_parameters(architecture, precision)
     split = "" if layout.gpus == 1 else f", split {layout.name} (what can't be split is held by each)"
     return Figure(
         value,
@@ -219,18 +219,25 @@ def _plain_bytes(precision: Precision) -> int:
     return 4 if precision == "fp32" else 2
 
 
-def _plain_parameters(architecture: Architecture) -> int:
-    """Parameters that quantisation leaves as they are."""
+def _plain_parameters(architecture: Architecture, precision: Precision) -> int:
+    """Count what quantisation leaves as it is: embeddings, head, norms, routers; with MXFP4 all but the experts."""
     head = 0 if architecture.tied_embeddings else architecture.head_parameters
-    return architecture.embedding_parameters + head + architecture.norm_parameters + architecture.router_parameters
+    always = architecture.embedding_parameters + head + architecture.norm_parameters + architecture.router_parameters
+    return (
+        architecture.parameters - architecture.routed_parameters if _experts_alone(architecture, precision) else always
+    )
+
+
+def _experts_alone(architecture: Architecture, precision: Precision) -> bool:
+    """Whether that precision is for the experts alone: MXFP4 as it is published (gpt-oss)."""
+    return precision == "mxfp4" and architecture.experts is not None
 
 
 def _stage_weights(
     architecture: Architecture, precision: Precision, layout: Layout, layers: range, place: int
 ) -> float:
     plain, narrow = _plain_bytes(precision), WEIGHT_BYTES[precision]
-    # MXFP4 as published (gpt-oss) is for the experts alone.
-    dense = plain if precision == "mxfp4" and architecture.experts else narrow
+    dense = plain if _experts_alone(architecture, precision) else narrow
     moe = sum(architecture.moe_layers[layer] for layer in layers)
     share = len(layers) / architecture.layers
     dense_layers = architecture.layers - architecture.moe_layer_count

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from models.fit import Fit, NoLayout, Wish, fit, layouts, remedies
 from models.gpus import GPUS, find_gpu
 from models.memory import (
     Layout,
+    Precision,
     activation_bytes,
     kv_bytes_of_sequence,
     kv_bytes_per_token,
@@ -117,6 +120,17 @@ def test_weights_of_a_published_mxfp4_checkpoint_are_reckoned_within_one_percent
 
 def test_an_unquantised_model_takes_two_bytes_a_parameter() -> None:
     assert weight_bytes(LLAMA_8B, "bf16").value == 2 * LLAMA_8B.parameters
+
+
+@pytest.mark.parametrize("architecture", MODELS)
+@pytest.mark.parametrize("precision", ["bf16", "fp8", "mxfp4"])
+def test_the_printed_formula_comes_to_the_value(architecture: Architecture, precision: Precision) -> None:
+    figure = weight_bytes(architecture, precision)
+    terms = re.match(r"([\d,]+) parameters × ([\d.]+) B .*? \+ ([\d,]+) × (\d) B", figure.formula)
+
+    assert terms is not None
+    narrow, narrow_bytes, plain, plain_bytes = (float(term.replace(",", "")) for term in terms.groups())
+    assert narrow * narrow_bytes + plain * plain_bytes == pytest.approx(figure.value, rel=1e-3)
 
 
 def test_activations_are_near_what_the_engine_logs() -> None:
