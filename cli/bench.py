@@ -78,26 +78,27 @@ def run(
 
     from benchmarks.throughput.outputs import stamp, write_profile, write_run
     from benchmarks.throughput.run import Run, measured_report
-    from benchmarks.throughput.slo import parse_slo
+    from benchmarks.throughput.slo import parse_terms
     from benchmarks.throughput.tables import table
     from serving.settings import read_settings
 
     settings = read_settings(bundle)
-    bounds = parse_slo(slo) if slo else ()
+    terms = parse_terms(slo or "")
     asked = Run(
         model=model,
         side="engine" if bare else "lane",
         lengths=_lengths(trace, scale, isl, osl, spread),
         levels=_levels(levels, rates, most, sweep=sweep),
         stop_at_plateau=sweep,
-        bounds=bounds,
+        terms=terms,
+        slo=slo,
         seed=seed,
         lane=lane,
     )
     report = measured_report(settings, asked, Console(stderr=True), _line if json else lambda *_: None)
     profile = report.profile
     folder = out or settings.home / "benchmarks" / model / stamp(_moment(profile.at))
-    files = write_run(report, folder, bounds)
+    files = write_run(report, folder, terms)
     written = write_profile(profile, settings.profiles)
     if json:
         paths = {"page": str(files[0]), "report": str(files[1]), "pictures": [str(file) for file in files[2:]]}
@@ -108,7 +109,7 @@ def run(
         for remark in report.remarks:
             console.print(f"[dim]{remark}[/dim]", highlight=False)
         console.print(f"{files[0]}\n{written}", highlight=False, soft_wrap=True)
-    missed = bool(bounds) and not any(point.slo_met for point in profile.points)
+    missed = bool(terms) and not any(point.slo_met for point in profile.points)
     raise typer.Exit(1 if missed else 0)
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 from benchmarks.throughput.page import page
 from benchmarks.throughput.plots import as_svg, figures, write_png
 from benchmarks.throughput.report import REPORT, Report
-from benchmarks.throughput.slo import Bound
+from cluster.planner.slo import Term
 from cluster.profile import Profile
 
 PAGE = "report.html"
 
 
-def write_run(report: Report, folder: Path, bounds: Sequence[Bound]) -> tuple[Path, ...]:
+def write_run(report: Report, folder: Path, terms: Sequence[Term]) -> tuple[Path, ...]:
     """Write a run's folder and return its files, the page first."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = figures(report.profile, bounds)
+    drawn = figures(report.profile, terms)
     pictures = {folder / f"{name}.png": figure for name, figure in drawn.items()}
     for file, figure in pictures.items():
         write_png(figure, file)

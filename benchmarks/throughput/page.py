@@ -18,7 +18,7 @@ div.wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #e3e3e3; white-space: nowrap; }
 th { color: #555; font-weight: 600; border-bottom: 2px solid #bbb; white-space: normal; vertical-align: bottom; }
-table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; }
+table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; border-bottom: 1px solid #e3e3e3; }
 tr.knee td { background: #e5f4ee; font-weight: 600; }
 td:first-child, th:first-child { text-align: left; }
 """

@@ -9,8 +9,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.throughput.slo import Bound
-from benchmarks.throughput.tables import knee_point, title_of
+from benchmarks.throughput.tables import title_of
+from cluster.planner.knee import CurvePoint, throughput_at
+from cluster.planner.slo import Term
 from cluster.profile import Point, Profile, Quantiles
 
 _STYLE: Final[dict[Any, Any]] = {
@@ -23,7 +24,9 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "axes.titlesize": 12,
     "axes.titlelocation": "left",
-    "legend.frameon": False,
+    "legend.frameon": True,
+    "legend.framealpha": 0.9,
+    "legend.edgecolor": "none",
     "svg.fonttype": "path",  # Text as outlines: the page looks the same whatever fonts its reader has.
     "svg.hashsalt": "private-lane",
 }
@@ -32,17 +35,17 @@ _MEDIAN, _TAIL, _KNEE, _BOUND = "#0072b2", "#d55e00", "#009e73", "#7f7f7f"
 _DPI: Final = 150
 
 
-def figures(profile: Profile, bounds: Sequence[Bound] = ()) -> dict[str, Figure]:
+def figures(profile: Profile, terms: Sequence[Term] = ()) -> dict[str, Figure]:
     """Return the pictures by name; those of a curve need at least two levels of concurrency."""
     closed = sorted((point for point in profile.points if point.rate is None), key=lambda point: point.concurrency)
     rated = sorted((point for point in profile.points if point.rate is not None), key=lambda point: point.rate or 0)
     drawn: dict[str, Figure] = {}
     with rc_context(_STYLE):
         if len(closed) > 1:
-            drawn["latency-throughput"] = _latency_against_throughput(profile, closed, bounds)
-            drawn["waiting"] = _waiting(closed, "requests at once", lambda point: point.concurrency, bounds, profile)
+            drawn["latency-throughput"] = _latency_against_throughput(profile, closed, terms)
+            drawn["waiting"] = _waiting(closed, "requests at once", lambda point: point.concurrency, terms, profile)
         if len(rated) > 1:
-            drawn["rates"] = _waiting(rated, "requests a second", lambda point: point.rate or 0, bounds, profile)
+            drawn["rates"] = _waiting(rated, "requests a second", lambda point: point.rate or 0, terms, profile)
     return drawn
 
 
@@ -61,7 +64,7 @@ def as_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _latency_against_throughput(profile: Profile, points: Sequence[Point], bounds: Sequence[Bound]) -> Figure:
+def _latency_against_throughput(profile: Profile, points: Sequence[Point], terms: Sequence[Term]) -> Figure:
     figure = Figure(figsize=(9, 5.2), layout="constrained")
     axes = figure.subplots()
     speeds = [point.output_tokens_per_second for point in points]
@@ -71,16 +74,17 @@ def _latency_against_throughput(profile: Profile, points: Sequence[Point], bound
         axes.annotate(
             f"{point.concurrency:g}",
             (point.output_tokens_per_second, point.end_to_end.p50),
-            xytext=(0, -15),
+            xytext=(7, -13),
             textcoords="offset points",
-            ha="center",
             color=_MEDIAN,
         )
-    if (marked := knee_point(profile)) is not None:
-        axes.axvline(marked.output_tokens_per_second, color=_KNEE, linestyle="--", linewidth=1.5)
+    if profile.knee_concurrency is not None:
+        curve = [CurvePoint(point.concurrency, point.output_tokens_per_second) for point in points]
+        reached = throughput_at(curve, profile.knee_concurrency)
+        axes.axvline(reached, color=_KNEE, linestyle="--", linewidth=1.5)
         axes.annotate(
-            f"knee: {profile.knee_concurrency:.0f} at once",
-            (marked.output_tokens_per_second, 1),
+            f"knee: {profile.knee_concurrency:.1f} at once",
+            (reached, 1),
             xycoords=("data", "axes fraction"),
             xytext=(-6, -4),
             textcoords="offset points",
@@ -88,14 +92,14 @@ def _latency_against_throughput(profile: Profile, points: Sequence[Point], bound
             va="top",
             color=_KNEE,
         )
-    _draw_bounds(axes, bounds, "e2e")
+    _draw_terms(axes, terms, "e2e")
     axes.set(
         xlabel="answer tokens a second, all streams together (numbers: requests at once)",
         ylabel="seconds for a whole answer",
         title=f"{profile.model}: latency against throughput\n{title_of(profile)}",
         xlim=(0, max(speeds) * 1.08),
     )
-    axes.set_ylim(bottom=0)
+    _with_headroom(axes)
     axes.legend(loc="upper left")
     return figure
 
@@ -107,7 +111,7 @@ _ENDS: Final[tuple[tuple[str, str, Callable[[Quantiles], float]], ...]] = (
 
 
 def _waiting(
-    points: Sequence[Point], xlabel: str, x: Callable[[Point], float], bounds: Sequence[Bound], profile: Profile
+    points: Sequence[Point], xlabel: str, x: Callable[[Point], float], terms: Sequence[Term], profile: Profile
 ) -> Figure:
     figure = Figure(figsize=(12, 4.4), layout="constrained")
     throughput, first, each = figure.subplots(1, 3)
@@ -120,13 +124,13 @@ def _waiting(
     ):
         for label, colour, value in _ENDS:
             axes.plot(loads, [value(one) * 1000 for one in quantiles], "o-", color=colour, label=label)
-        _draw_bounds(axes, bounds, measure, 1000)
+        _draw_terms(axes, terms, measure, 1000)
         axes.set(title=title, ylabel=unit)
         axes.legend(loc="upper left")
     closed = points[0].rate is None
     for axes in (throughput, first, each):
         axes.set(xlabel=xlabel)
-        axes.set_ylim(bottom=0)
+        _with_headroom(axes)
         if closed:
             axes.set_xscale("log", base=2)
             axes.set_xticks(loads, [f"{load:g}" for load in loads])
@@ -135,7 +139,7 @@ def _waiting(
             axes.axvline(profile.knee_concurrency, color=_KNEE, linestyle="--", linewidth=1.5)
     if closed and profile.knee_concurrency is not None:
         throughput.annotate(
-            f"knee: {profile.knee_concurrency:.0f}",
+            f"knee: {profile.knee_concurrency:.1f}",
             (profile.knee_concurrency, 0.04),
             xycoords=("data", "axes fraction"),
             xytext=(-6, 0),
@@ -146,7 +150,14 @@ def _waiting(
     return figure
 
 
-def _draw_bounds(axes: Axes, bounds: Sequence[Bound], measure: str, factor: float = 1) -> None:
-    for bound in bounds:
-        if bound.measure == measure:
-            axes.axhline(bound.seconds * factor, color=_BOUND, linestyle=":", linewidth=1.5, label=f"promised: {bound}")
+def _with_headroom(axes: Axes) -> None:
+    """Begin at 0, and leave room above the curves for the legend."""
+    axes.set_ylim(0, axes.dataLim.ymax * 1.35)
+
+
+def _draw_terms(axes: Axes, terms: Sequence[Term], measure: str, factor: float = 1) -> None:
+    for term in terms:
+        if term.metric == measure:
+            share = "on average" if term.percentile is None else f"{term.percentile:g}%"
+            label = f"promised: {share} within {term.seconds * factor:g}"
+            axes.axhline(term.seconds * factor, color=_BOUND, linestyle=":", linewidth=1.5, label=label)

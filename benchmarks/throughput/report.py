@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from benchmarks.throughput.measures import Sample
+from cluster.planner.steady import Sample
 from cluster.profile import Profile
 from router.contract import Frozen
 from router.errors import RouterError

@@ -15,11 +15,11 @@ from benchmarks.throughput.lengths import Lengths, Shape, fitted_to
 from benchmarks.throughput.prompts import Prompter
 from benchmarks.throughput.report import Report, Requests
 from benchmarks.throughput.sides import Side, engine_side, lane_of, lane_side, template_tokens
-from benchmarks.throughput.slo import Bound
 from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
 from benchmarks.throughput.tool import LoadTool, load_tool
 from cluster.planner.fitted import FEWEST_POINTS, fit_steps
 from cluster.planner.knee import CurvePoint, knee
+from cluster.planner.slo import Term
 from cluster.profile import Point, Profile
 from models.manifest import weights_hash
 from models.spec import ModelSpec
@@ -40,7 +40,8 @@ class Run:
     lengths: Lengths
     levels: Sequence[Level]
     stop_at_plateau: bool = False
-    bounds: Sequence[Bound] = ()
+    terms: Sequence[Term] = ()
+    slo: str | None = None
     seed: int = 0
     lane: str | None = None
 
@@ -95,7 +96,7 @@ def session(settings: Settings, run: Run, console: Console) -> Generator[Session
         with sides[run.side]() as side, load_tool(spec, folder, side.target.key) as tool:
             added = template_tokens(side, _PROBE_TOKENS, prompter.prompt(_PROBE_TOKENS, f"{run.seed}/probe"))
             server = Server(side.base_url, side.target.model, added, side.scrape)
-            made = Session(spec, folder, side, tool, Sweep(tool, server, prompter, run.bounds, run.seed), progress)
+            made = Session(spec, folder, side, tool, Sweep(tool, server, prompter, run.terms, run.seed), progress)
             warm = made.shapes(run.lengths, _WARM_UP, run.seed)
             progress.update(starting, description="warming up", total=len(warm))
             made.sweep.warm_up(warm, lambda: progress.advance(starting))
@@ -140,7 +141,7 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
         start_seconds=made.side.started_seconds,
         points=points,
         knee_concurrency=knee_of(points),
-        slo=",".join(map(str, run.bounds)) or None,
+        slo=run.slo,
         lengths=str(run.lengths),
         seed=run.seed,
     )

@@ -1,45 +1,47 @@
-"""What was promised to those who wait? `ttft_p95=1s,tpot_p95=40ms`, parsed and held against what was measured."""
+"""Which requests were answered as promised? A service level's terms (`cluster.planner.slo`), held against single requests."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final
 
-from typing_extensions import override
+import numpy as np
 
+from cluster.planner.slo import Term, parse_slo
+from cluster.planner.steady import Sample, Steady
 from router.errors import BadRequest
 
-Measure = Literal["ttft", "tpot", "e2e"]
-_TERM: Final = re.compile(
-    r"(?P<measure>[a-z0-9]+)_p(?P<share>\d{1,2}(?:\.\d+)?)=(?P<value>\d+(?:\.\d+)?)(?P<unit>ms|s)"
-)
+_OF_REQUESTS: Final = {
+    "ttft": lambda sample: sample.ttft,
+    "tpot": lambda sample: sample.tpot,
+    "e2e": lambda sample: sample.end_to_end,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """One promise: this share of the requests has its measure within so many seconds."""
-
-    measure: Measure
-    share: float
-    seconds: float
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.measure}_p{self.share * 100:g}={self.seconds * 1000:g}ms"
+def parse_terms(text: str) -> tuple[Term, ...]:
+    """Parse `ttft_p95=1s,tpot_p95=40ms`. Raises `BadRequest`, also for waits that no client can tell of one request."""
+    terms = parse_slo(text).terms
+    for term in terms:
+        if term.metric not in _OF_REQUESTS:
+            known = ", ".join(_OF_REQUESTS)
+            raise BadRequest(f"--slo: {term.name} can't be measured from outside for each request; {known} can", "slo")
+    return terms
 
 
-def parse_slo(text: str) -> tuple[Bound, ...]:
-    """Parse a comma-separated list of bounds. Raises `BadRequest` naming the part at fault."""
-    return tuple(_bound(part.strip()) for part in text.split(",") if part.strip())
+def seconds_of(sample: Sample, term: Term) -> float:
+    """Return how long this request waited in the term's sense."""
+    return float(_OF_REQUESTS[term.metric](sample))
 
 
-def _bound(part: str) -> Bound:
-    match = _TERM.fullmatch(part)
-    measures: Sequence[str] = get_args(Measure)
-    if match is None or match["measure"] not in measures:
-        raise BadRequest(f"--slo: {part!r} is none of {', '.join(measures)} as in ttft_p95=1s,tpot_p95=40ms", "slo")
-    share = float(match["share"]) / 100
-    seconds = float(match["value"]) / (1000 if match["unit"] == "ms" else 1)
-    if not 0 < share < 1 or seconds == 0:
-        raise BadRequest(f"--slo: {part!r}: a percentile above 0 and below 100, and a time above 0", "slo")
-    return Bound(match["measure"], share, seconds)  # type: ignore[arg-type]  # checked above
+def goodput(steady: Steady, terms: Sequence[Term]) -> float:
+    """Return the requests a second that were answered within every term: what a user would call served."""
+    good = sum(all(seconds_of(sample, term) <= term.seconds for term in terms) for sample in steady.samples)
+    return steady.requests_per_second * good / len(steady.samples)
+
+
+def holds(steady: Steady, terms: Sequence[Term]) -> bool:
+    """Say whether each term's percentile (or mean) is within its time."""
+    return all(_at(steady, term) <= term.seconds for term in terms)
+
+
+def _at(steady: Steady, term: Term) -> float:
+    waits = [seconds_of(sample, term) for sample in steady.samples]
+    return float(np.mean(waits) if term.percentile is None else np.percentile(waits, term.percentile))

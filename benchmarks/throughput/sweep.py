@@ -8,12 +8,14 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from benchmarks.throughput.lengths import Shape
-from benchmarks.throughput.measures import Sample, goodput, holds, quantiles, samples_of, steady_part
+from benchmarks.throughput.measures import quantiles, samples_of
 from benchmarks.throughput.orders import Answered, Ask, Order
 from benchmarks.throughput.power import Power, metered
 from benchmarks.throughput.prompts import Prompter
-from benchmarks.throughput.slo import Bound
+from benchmarks.throughput.slo import goodput, holds
 from benchmarks.throughput.vitals import Scrape, watched
+from cluster.planner.slo import Term
+from cluster.planner.steady import Sample, steady_part
 from cluster.profile import Point
 from router.errors import RouterError
 
@@ -81,7 +83,7 @@ class Sweep:
     tool: Sends
     server: Server
     prompter: Prompter
-    bounds: Sequence[Bound] = ()
+    terms: Sequence[Term] = ()
     seed: int = 0
     _sent: int = 0
 
@@ -123,8 +125,8 @@ class Sweep:
             requests_per_second=steady.requests_per_second,
             kv_use=vitals.kv_use,
             prefix_hits=vitals.prefix_hits,
-            goodput_requests_per_second=goodput(steady, self.bounds) if self.bounds else None,
-            slo_met=holds(steady, self.bounds) if self.bounds else None,
+            goodput_requests_per_second=goodput(steady, self.terms) if self.terms else None,
+            slo_met=holds(steady, self.terms) if self.terms else None,
             cpu_watts=power.cpu_watts,
             gpu_watts=power.gpu_watts,
             shapes=tuple((sample.input_tokens, sample.output_tokens) for sample in samples),

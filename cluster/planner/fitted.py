@@ -11,6 +11,7 @@ lengths it was measured with. It starts from the two identities of a closed loop
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import Final
 
 import numpy as np
@@ -19,8 +20,10 @@ from scipy import optimize
 from typing_extensions import override
 
 from cluster.planner.load import Request, Trace
+from cluster.planner.outcome import Served
 from cluster.planner.replica import EngineLimits
 from cluster.planner.simulate import Fleet, load_test
+from cluster.planner.steady import Sample, steady_part
 from cluster.planner.steps import Provenance, StepTimes
 from cluster.profile import Point, Profile, StepFit
 from router.errors import RouterError
@@ -93,11 +96,26 @@ def steps_from(profile: Profile) -> FittedSteps:
 
 
 def predict(profile: Profile, steps: StepTimes, shapes: Sequence[tuple[int, int]], concurrency: int) -> Predicted:
-    """Simulate a closed loop of requests with these prompt and answer lengths on one replica."""
+    """Simulate a load test on one replica: requests with these lengths, each once, so many open; its steady part counts."""
     requests = tuple(Request(0.0, prompt, answer) for prompt, answer in shapes)
     fleet = Fleet(steps, limits=limits_of(profile))
-    outcome = load_test(fleet, Trace(requests, "measured lengths"), concurrency)
-    return Predicted(outcome.output_tokens_per_second, outcome.at("tpot", None), outcome.at("ttft", 50))
+    served = load_test(fleet, Trace(requests, "measured lengths"), concurrency).served
+    steady = steady_part(sorted(map(_sample, served), key=lambda sample: sample.started), concurrency)
+    return Predicted(
+        steady.output_tokens_per_second,
+        fmean(sample.tpot for sample in steady.samples),
+        median(sample.ttft for sample in steady.samples),
+    )
+
+
+def _sample(served: Served) -> Sample:
+    return Sample(
+        served.arrived_seconds,
+        served.prompt_tokens,
+        served.output_tokens,
+        served.ttft_seconds,
+        served.ended_seconds - served.arrived_seconds,
+    )
 
 
 def fit_steps(profile: Profile) -> StepFit:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from benchmarks.throughput.measures import Sample, quantiles
+from benchmarks.throughput.measures import quantiles
 from benchmarks.throughput.report import Report, Requests
+from cluster.planner.steady import Sample
 from cluster.profile import Fingerprint, Point, Profile
 
 MACHINE = Fingerprint(gpu="cpu", gpu_count=0, processor="a processor", cores=2, memory_bytes=2**34)

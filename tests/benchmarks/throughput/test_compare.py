@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.throughput.compare import compare, holm, mann_whitney, ratio_of_medians
-from benchmarks.throughput.measures import Sample
+from cluster.planner.steady import Sample
 from router.errors import BadRequest
 from tests.benchmarks.throughput.runs import a_report, a_sample
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.throughput.measures import Sample
 from benchmarks.throughput.outputs import write_profile, write_run
 from benchmarks.throughput.report import Report, ReportUnreadable, read_report
 from benchmarks.throughput.run import knee_of
-from benchmarks.throughput.slo import parse_slo
+from benchmarks.throughput.slo import parse_terms
 from benchmarks.throughput.tables import knee_point, table
+from cluster.planner.steady import Sample
 from cluster.profile import newest_profile
 from tests.benchmarks.throughput.runs import a_point, a_report, a_sample
 
@@ -42,7 +42,7 @@ def test_the_knee_is_where_the_curve_reaches_its_plateau() -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
-    return write_run(a_run(), tmp_path_factory.mktemp("run"), parse_slo("ttft_p95=1s"))
+    return write_run(a_run(), tmp_path_factory.mktemp("run"), parse_terms("ttft_p95=1s"))
 
 
 def test_a_page_stands_alone_and_shows_table_curves_machine_and_remarks(written: tuple[Path, ...]) -> None:

@@ -1,22 +1,29 @@
-"""What was promised is read as it was written, or refused by name."""
+"""Requests are held against what was promised; what can't be told of a request is refused."""
 
 import pytest
 
-from benchmarks.throughput.slo import parse_slo
+from benchmarks.throughput.slo import goodput, holds, parse_terms
+from cluster.planner.steady import steady_part
 from router.errors import BadRequest
+from tests.benchmarks.throughput.runs import a_sample
 
 
-def test_bounds_are_read_with_their_percentile_and_unit() -> None:
-    ttft, tpot, whole = parse_slo("ttft_p95=1s, tpot_p99.9=40ms,e2e_p50=2.5s")
+def test_goodput_counts_the_requests_within_every_bound() -> None:
+    slow = [a_sample(float(number), ttft=3.0, end_to_end=4.0) for number in range(10, 20)]
+    steady = steady_part([a_sample(float(number)) for number in range(10)] + slow, streams=0)
 
-    assert (ttft.measure, ttft.share, ttft.seconds) == ("ttft", 0.95, 1.0)
-    assert (tpot.measure, tpot.share, tpot.seconds) == ("tpot", pytest.approx(0.999), 0.04)
-    assert str(whole) == "e2e_p50=2500ms"
+    assert goodput(steady, parse_terms("ttft_p95=1s")) == pytest.approx(steady.requests_per_second / 2)
+    assert goodput(steady, parse_terms("ttft_p95=1s,tpot_p50=1ms")) == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["ttft=1s", "ttft_p95=1", "speed_p95=1s", "ttft_p0=1s", "ttft_p95=0ms", "ttft_p100=1s"]
-)
-def test_what_is_no_bound_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadRequest, match=text):
-        parse_slo(f"tpot_p95=40ms,{text}")
+def test_a_level_holds_when_each_bounds_percentile_is_within_its_time() -> None:
+    steady = steady_part([a_sample(float(number)) for number in range(10)], streams=0)
+
+    assert holds(steady, parse_terms("ttft_p95=600ms,tpot_p95=110ms,e2e_p99=2s"))
+    assert not holds(steady, parse_terms("ttft_p95=600ms,tpot_p95=90ms"))
+
+
+@pytest.mark.parametrize("text", ["itl_p95=40ms", "queue_p50=1s", "speed_p95=1s"])
+def test_waits_that_no_client_can_tell_of_a_request_are_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match=text.partition("=")[0]):
+        parse_terms(f"tpot_p95=40ms,{text}")

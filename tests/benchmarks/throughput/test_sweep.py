@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from benchmarks.throughput.lengths import Shape
 from benchmarks.throughput.orders import Answered, Order
 from benchmarks.throughput.prompts import Prompter, WordsUnknown
-from benchmarks.throughput.slo import parse_slo
+from benchmarks.throughput.slo import parse_terms
 from benchmarks.throughput.sweep import Level, LevelFailed, Server, Sweep, doublings, on_the_plateau
 from tests.benchmarks.throughput.runs import a_point, a_sample
 
@@ -59,7 +59,7 @@ def folder_with_words(folder: Path, *, everyday: bool) -> Path:
 
 
 def sweep_of(server: SteadyServer, prompter: Prompter, slo: str = "") -> Sweep:
-    return Sweep(server, Server("http://x", "m", TEMPLATE, lambda: None), prompter, parse_slo(slo), seed=1)
+    return Sweep(server, Server("http://x", "m", TEMPLATE, lambda: None), prompter, parse_terms(slo), seed=1)
 
 
 def shapes_for(level: Level) -> tuple[Shape, ...]:
