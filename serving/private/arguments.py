@@ -74,6 +74,9 @@ def environment_settings(spec: ModelSpec) -> dict[str, str | None]:
     if uncompiled or on_gpu:
         # vLLM compiles its sampling even then: the first call with logprobs was seen to take 29 s for it, 2 s without.
         settings["TORCHDYNAMO_DISABLE"] = None if on_gpu else "1"
+    if not on_gpu and max(spec.replicas, spec.scaling.max_replicas if spec.scaling else 0) > 1:
+        # Left to itself each engine of a machine binds its threads to the same cores.
+        settings["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
     return settings
 
 

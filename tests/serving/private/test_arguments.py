@@ -8,7 +8,7 @@ from models.catalogue import engine_for, entries
 from models.exactness import made_exact
 from models.gpus import GPUS
 from models.sound import spec_faults
-from models.spec import Adapter, EngineSpec, ModelSpec
+from models.spec import Adapter, EngineSpec, ModelSpec, Scaling
 from serving.private.arguments import adapter_folders, engine_settings, environment_settings
 
 FOLDER = Path("/models/m")
@@ -76,6 +76,20 @@ def test_a_cpu_gets_its_work_arounds() -> None:
     assert settings["dtype"] == "float32"
     assert (settings["enforce_eager"], settings["block_size"], settings["kv_cache_memory_bytes"]) == (True, 32, 2**30)
     assert environment == {"VLLM_BATCH_INVARIANT": None, "VLLM_CPU_KVCACHE_SPACE": None, "TORCHDYNAMO_DISABLE": "1"}
+
+
+def test_replicas_that_may_share_a_machines_cores_are_not_bound_to_the_same_ones() -> None:
+    bound = [
+        environment_settings(spec).get("VLLM_CPU_OMP_THREADS_BIND")
+        for spec in (
+            a_spec(),
+            a_spec(replicas=2),
+            a_spec(scaling=Scaling(max_replicas=2)),
+            a_spec(replicas=2, gpu="h100"),
+        )
+    ]
+
+    assert bound == [None, "nobind", "nobind", None]
 
 
 def test_cache_and_prefill_settings_go_over_and_what_is_left_open_stays_vllms_own() -> None:
