@@ -30,6 +30,7 @@ from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.leak_rate import leak_rate_app
 from cli.models import models_app
+from cli.plan import plan_app
 from cli.policy import policy_app
 from cli.render import cluster_app
 
@@ -92,6 +93,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
+app.add_typer(plan_app, name="plan")
 app.command()(door.door)
 
 

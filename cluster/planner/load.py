@@ -59,6 +59,11 @@ class Trace:
         """Return the first requests alone."""
         return replace(self, requests=self.requests[:count])
 
+    def within(self, context_tokens: int) -> "Trace | None":
+        """Return the requests that a context of so many tokens takes; None where there is none."""
+        kept = tuple(one for one in self.requests if one.prompt_tokens + one.output_tokens <= context_tokens)
+        return replace(self, requests=kept) if kept else None
+
     def over_and_over(self) -> Iterator[Request]:
         """Yield the requests without end, as clients of a closed loop send them. In each round the beginnings are new ones."""
         for round_number in count():

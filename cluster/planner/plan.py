@@ -45,6 +45,7 @@ class Question:
     routing: Routing = "balanced"
     grounds: tuple[Ground, ...] = ()
     unfit: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def plan(question: Question) -> Plan:
@@ -57,7 +58,7 @@ def plan(question: Question) -> Plan:
     ]
     size = cheapest(capacities, question.demand)
     options = tuple(_option(capacity, size_of(capacity, question.demand), question) for capacity in capacities)
-    notes = [f"{layout}: {because}" for layout, because in question.unfit]
+    notes = [*question.notes, *(f"{layout}: {because}" for layout, because in question.unfit)]
     common = Plan(
         model=question.model,
         gpu=question.gpu,
@@ -131,7 +132,7 @@ def _option(capacity: Capacity, size: Size | None, question: Question) -> Option
 
 def _simulated(size: Size, replicas: int, requests_per_second: float, question: Question) -> Outcome:
     """Serve the load with so many replicas; long enough to see a queue grow, short enough to wait for."""
-    trace = question.trace.first(min(_SHOWN_REQUESTS, max(2 * SIZING_REQUESTS, _A_REPLICA * replicas)))
+    trace = question.trace.first(min(_SHOWN_REQUESTS, max(SIZING_REQUESTS, _A_REPLICA * replicas)))
     option = size.capacity.option
     return simulate(Fleet(option.times, replicas, option.limits, question.routing), trace.at_rate(requests_per_second))
 

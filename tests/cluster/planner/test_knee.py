@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.planner.knee import PLATEAU_SHARE, CurvePoint, knee, knee_within, throughput_at
@@ -31,6 +31,7 @@ def test_a_flat_curve_has_its_knee_at_its_first_point() -> None:
     assert knee([CurvePoint(4, 100), CurvePoint(8, 100)]).concurrency == 4
 
 
+@settings(max_examples=50)
 @given(curves())
 def test_no_smaller_concurrency_reaches_what_the_knee_reaches(curve: list[CurvePoint]) -> None:
     found = knee(curve)
@@ -45,6 +46,7 @@ def test_no_smaller_concurrency_reaches_what_the_knee_reaches(curve: list[CurveP
     )
 
 
+@settings(max_examples=50)
 @given(curves(), st.floats(0.01, 100))
 def test_the_unit_of_throughput_moves_no_knee(curve: list[CurvePoint], unit: float) -> None:
     scaled = [CurvePoint(point.concurrency, point.throughput * unit) for point in curve]
@@ -52,6 +54,7 @@ def test_the_unit_of_throughput_moves_no_knee(curve: list[CurvePoint], unit: flo
     assert knee(scaled).concurrency == pytest.approx(knee(curve).concurrency)
 
 
+@settings(max_examples=50)
 @given(curves(), st.randoms())
 def test_the_order_of_the_points_is_nothing(curve: list[CurvePoint], chance: object) -> None:
     shuffled = sorted(curve, key=lambda _: chance.random())  # type: ignore[attr-defined]
@@ -59,6 +62,7 @@ def test_the_order_of_the_points_is_nothing(curve: list[CurvePoint], chance: obj
     assert knee(shuffled) == knee(curve)
 
 
+@settings(max_examples=50)
 @given(curves(), st.floats(0.1, 1e4), st.floats(0.1, 1e4), st.floats(0, 1))
 def test_a_tighter_level_never_raises_the_knee(
     curve: list[CurvePoint], first: float, second: float, tighter: float

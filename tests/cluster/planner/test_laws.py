@@ -60,11 +60,13 @@ def sized(demand: Demand, known: tuple[Capacity, ...] = KNOWN) -> Size:
     return size
 
 
+@settings(max_examples=50)
 @given(rates, st.floats(1, 10), shares, spares)
 def test_more_traffic_never_needs_fewer_gpus(rate: float, more: float, share: float, spare: int) -> None:
     assert sized(Demand(rate * more, share, spare)).gpus >= sized(Demand(rate, share, spare)).gpus
 
 
+@settings(max_examples=50)
 @given(rates, shares, shares, spares)
 def test_more_private_traffic_never_shrinks_the_guaranteed_part(
     rate: float, one: float, other: float, spare: int
@@ -74,6 +76,7 @@ def test_more_private_traffic_never_shrinks_the_guaranteed_part(
     assert sized(Demand(rate, more, spare)).guaranteed_gpus >= sized(Demand(rate, less, spare)).guaranteed_gpus
 
 
+@settings(max_examples=50)
 @given(rates, shares, spares)
 def test_a_spare_more_never_needs_fewer_gpus(rate: float, share: float, spare: int) -> None:
     with_one_more = sized(Demand(rate, share, spare + 1))
@@ -81,6 +84,7 @@ def test_a_spare_more_never_needs_fewer_gpus(rate: float, share: float, spare: i
     assert with_one_more.gpus >= sized(Demand(rate, share, spare)).gpus
 
 
+@settings(max_examples=50)
 @given(rates, shares, spares)
 def test_without_the_spares_the_private_part_still_keeps_its_level(rate: float, share: float, spare: int) -> None:
     size = sized(Demand(rate, share, spare))
@@ -89,6 +93,7 @@ def test_without_the_spares_the_private_part_still_keeps_its_level(rate: float, 
     assert size.replicas * size.capacity.requests_per_second >= rate * 0.999999
 
 
+@settings(max_examples=50)
 @given(rates, shares, spares)
 def test_no_option_would_have_done_with_fewer_gpus(rate: float, share: float, spare: int) -> None:
     demand = Demand(rate, share, spare)
@@ -96,7 +101,7 @@ def test_no_option_would_have_done_with_fewer_gpus(rate: float, share: float, sp
     assert all(sized(demand, (each,)).gpus >= sized(demand).gpus for each in KNOWN)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(engines(), st.sampled_from(("ttft", "tpot", "e2e")), st.floats(0.02, 3), st.floats(0.2, 1))
 def test_a_tighter_level_never_raises_the_knee_nor_the_rate(
     times: PlainSteps, metric: str, seconds: float, tighter: float
@@ -138,6 +143,7 @@ def test_a_level_below_a_single_step_is_kept_by_no_option() -> None:
     assert cheapest(capacities(Level((Term("tpot", 95, 0.0001),))), Demand(1)) is None
 
 
+@settings(max_examples=50)
 @given(rates, shares, spares, st.floats(0.01, 20), st.floats(0.5, 10))
 def test_at_the_break_even_point_both_ways_cost_the_same(
     rate: float, share: float, spare: int, price: float, gpu_hour: float

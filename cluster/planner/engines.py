@@ -1,0 +1,226 @@
+"""Which ways are there to run this model on this class of GPUs, and how fast is each? Measured where there is a profile, else reckoned.
+
+A profile of that model on that class counts for the layout that it was measured with; the other layouts come from the roofline.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cluster.planner.answer import Ground
+from cluster.planner.capacity import Option
+from cluster.planner.fitted import limits_of, steps_from
+from cluster.planner.load import Trace
+from cluster.planner.price import Offer
+from cluster.planner.simulate import Routing
+from cluster.profile import Profile, newest_profile
+from models.catalogue import Entry, engine_for, find_model
+from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
+from models.fit import VLLM_UTILIZATION, Fit, NoLayout, Wish, fit, layouts
+from models.gpus import CPU, Gpu, parse_gpus
+from models.memory import Figure, KvFormat, Layout, Precision, published_precision, read_precision
+from models.spec import ModelSpec
+from router.bundle.files import LaneSpec
+from router.errors import BadRequest
+
+_SEQUENCES: Final = 256
+_BATCHED_TOKENS: Final = 8192
+_KV_FORMATS: Final[dict[str, KvFormat]] = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp32": "fp32", "auto": "bf16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to run where. `precision` and `kv` None: what the catalogue serves there, and what the engine does by default."""
+
+    model: str
+    gpu: str
+    trace: Trace
+    precision: str | None = None
+    kv: str | None = None
+    max_gpus: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The layouts that fit, those that don't with why, prices, and where the numbers come from."""
+
+    gpu: str
+    trace: Trace
+    options: tuple[Option, ...]
+    unfit: tuple[tuple[str, str], ...]
+    usd_per_gpu_hour_assumed: float | None
+    offers: tuple[Offer, ...]
+    routing: Routing
+    grounds: tuple[Ground, ...]
+    notes: tuple[str, ...] = ()
+    profile: Profile | None = None
+
+
+def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[LaneSpec], profiles: Path) -> Ways:
+    """Find them. Raises `BadRequest` for a model or class that nobody knows, and for `cpu` without a profile."""
+    spec = next((model for model in models if model.name == asked.model), None)
+    routing: Routing = spec.spread if spec is not None else "balanced"
+    offers = tuple(
+        Offer(lane.name, lane.model_name, lane.price.input_usd, lane.price.output_usd)
+        for lane in lanes
+        if lane.is_hosted and (lane.price.input_usd or lane.price.output_usd)
+    )
+    if asked.gpu.strip().lower() == CPU:
+        profile = newest_profile(profiles, asked.model, CPU)
+        if profile is None:
+            raise BadRequest(
+                f"what {asked.model} does on CPUs must be measured, and {profiles / asked.model} holds no profile of it: "
+                f"lane bench run {asked.model} --sweep",
+                "--gpu",
+            )
+        trace, notes = _within(asked.trace, spec.context_tokens if spec is not None else None)
+        option = _measured(profile)
+        return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(profile, priced=False), notes, profile)
+    entry, gpu, most = _known(asked, spec)
+    trace, notes = _within(asked.trace, entry.architecture.context)
+    wish = _wish(asked, entry, gpu, trace)
+    profile = newest_profile(profiles, asked.model, gpu.name)
+    measured = {option.layout: option for option in ([_measured(profile)] if profile is not None else [])}
+    options, unfit = _reckoned(entry, gpu, most, wish)
+    return Ways(
+        gpu=gpu.name,
+        trace=trace,
+        options=tuple(measured.get(option.layout, option) for option in options),
+        unfit=tuple(unfit),
+        usd_per_gpu_hour_assumed=gpu.usd_per_hour_assumed,
+        offers=offers,
+        routing=routing,
+        grounds=(*_grounds(profile, priced=True), *_memory_grounds(entry, gpu, wish)),
+        notes=notes,
+        profile=profile,
+    )
+
+
+def _known(asked: Asked, spec: ModelSpec | None) -> tuple[Entry, Gpu, int]:
+    name = asked.model if spec is None or spec.catalogue is None else spec.catalogue
+    try:
+        count = parse_gpus(asked.gpu)
+        entry = find_model(name)
+    except (UnknownGpu, UnknownEntry) as error:
+        raise BadRequest(str(error)) from error
+    return entry, count.gpu, count.count if ":" in asked.gpu else asked.max_gpus
+
+
+def _within(trace: Trace, context_tokens: int | None) -> tuple[Trace, tuple[str, ...]]:
+    """Leave out what the model can't take at all: the lane refuses it."""
+    if context_tokens is None:
+        return trace, ()
+    kept = trace.within(context_tokens)
+    if kept is None:
+        raise BadRequest(f"every request of the load is longer than the model's context of {context_tokens:,} tokens")
+    left_out = len(trace.requests) - len(kept.requests)
+    if not left_out:
+        return trace, ()
+    return kept, (f"{left_out} requests are longer than the model's context of {context_tokens:,} tokens: left out",)
+
+
+def _wish(asked: Asked, entry: Entry, gpu: Gpu, trace: Trace) -> Wish:
+    arguments = {name: argument.value for name, argument in engine_for(entry, gpu.name).items()}
+    setup = entry.setup_for(gpu.name)
+    try:
+        precision: Precision = (
+            read_precision(asked.precision)
+            if asked.precision is not None
+            else setup.precision
+            if setup is not None
+            else published_precision(entry.architecture)
+        )
+    except UnknownPrecision as error:
+        raise BadRequest(str(error), "--precision") from error
+    kv = _KV_FORMATS.get((asked.kv or str(arguments.get("kv_cache_dtype", "auto"))).lower())
+    if kv is None:
+        raise BadRequest(f"no KV format is called {asked.kv!r}; known: {', '.join(_KV_FORMATS)}", "--kv")
+    return Wish(
+        context=max(request.prompt_tokens + request.output_tokens for request in trace.requests),
+        precision=precision,
+        kv=kv,
+        sequences=int(arguments.get("max_num_seqs", _SEQUENCES)),
+        batched_tokens=int(arguments.get("max_num_batched_tokens", _BATCHED_TOKENS)),
+        utilization=float(arguments.get("gpu_memory_utilization", VLLM_UTILIZATION)),
+    )
+
+
+def _reckoned(entry: Entry, gpu: Gpu, most: int, wish: Wish) -> tuple[list[Option], list[tuple[str, str]]]:
+    """Return each power of two of GPUs up to a node's that fits; pipelines only where tensor parallelism alone does not."""
+    fits, unfit = _fits(entry, gpu, most, wish, pipelines=False)
+    if not fits:
+        fits, more = _fits(entry, gpu, most, wish, pipelines=True)
+        unfit += more
+    if fits:
+        raise BadRequest(
+            f"{entry.name} on {gpu.name} is not measured: lane bench run {entry.name} --sweep on such a node writes its profile"
+        )
+    options: list[Option] = []
+    return options, unfit
+
+
+def _fits(entry: Entry, gpu: Gpu, most: int, wish: Wish, *, pipelines: bool) -> tuple[list[Fit], list[tuple[str, str]]]:
+    fits, unfit = [], []
+    counts = [count for count in (1, 2, 4, 8, 16) if count <= most]
+    seen: set[Layout] = set()
+    for count in counts:
+        for layout in layouts(entry.architecture, count):
+            match layout:
+                case NoLayout(one, because):
+                    if one not in seen and (one.pipeline > 1) == pipelines:
+                        unfit.append((one.name, because))
+                    seen.add(one)
+                case Layout() as one:
+                    if one in seen or (one.pipeline > 1) != pipelines:
+                        continue
+                    seen.add(one)
+                    reckoned = fit(entry.architecture, gpu, one, wish)
+                    if reckoned.fits:
+                        fits.append(reckoned)
+                    else:
+                        unfit.append((one.name, _short(reckoned)))
+    return fits, unfit
+
+
+def _short(reckoned: Fit) -> str:
+    lacking = Figure(reckoned.short_bytes, "bytes", "", "").gib
+    return (
+        f"{lacking:.1f} GiB a GPU are missing for one request of {reckoned.wish.context:,} tokens beside "
+        f"{reckoned.weights.gib:.1f} GiB of weights"
+    )
+
+
+def _measured(profile: Profile) -> Option:
+    tensor = profile.engine.get("tensor_parallel_size")
+    layout = Layout(tensor=tensor if isinstance(tensor, int) and not isinstance(tensor, bool) else 1)
+    return Option(layout.name, layout.gpus, steps_from(profile), limits_of(profile))
+
+
+def _grounds(profile: Profile | None, *, priced: bool) -> tuple[Ground, ...]:
+    steps = (
+        Ground(
+            what="step times",
+            provenance="fitted",
+            source=f"fitted to the profile of {profile.at} ({profile.side}, {len(profile.points)} points)",
+        )
+        if profile is not None
+        else Ground(
+            what="step times", provenance="fitted", source="roofline, its efficiencies fitted to published throughput"
+        )
+    )
+    queues = Ground(
+        what="waits and queues", provenance="computed", source="simulation of the engine's scheduler over the load"
+    )
+    price = Ground(what="price of a GPU hour", provenance="assumed", source="models/gpus.py; yours: --usd-per-gpu-hour")
+    return (steps, queues, price) if priced else (steps, queues)
+
+
+def _memory_grounds(entry: Entry, gpu: Gpu, wish: Wish) -> tuple[Ground, ...]:
+    return (
+        Ground(
+            what="weights and KV cache",
+            provenance="computed",
+            source=f"{entry.title}'s config.json, {wish.precision} weights, {wish.kv} cache; {gpu.source}",
+        ),
+    )

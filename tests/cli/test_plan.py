@@ -1,0 +1,149 @@
+"""`lane plan`: what to run for a load, and where a bundle goes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from cluster.profile import Fingerprint, Point, Profile, Quantiles, StepFit
+
+SECONDS = Quantiles(p50=0.1, p95=0.2, p99=0.3, mean=0.12)
+MODEL = "smollm2-135m-instruct"
+FIT = StepFit(
+    prefill_step=0.01,
+    prefill_token=1e-4,
+    prefill_pair=1e-8,
+    decode_step=0.02,
+    decode_sequence=0.002,
+    decode_context=1e-6,
+    error_factor=1.2,
+)
+LOAD = ("--rps", "1.5", "--isl", "300", "--osl", "60")
+
+Lane = Callable[..., Result]
+
+
+@pytest.fixture
+def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
+    monkeypatch.setenv("LANE_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["plan", *arguments])
+
+    return run
+
+
+@pytest.fixture
+def measured(lane: Lane, tmp_path: Path) -> Lane:
+    point = Point(
+        concurrency=4, input_tokens=300, output_tokens=60, requests=20, seconds=10,
+        output_tokens_per_second=100, ttft=SECONDS, tpot=SECONDS, end_to_end=SECONDS,
+    )  # fmt: skip
+    profile = Profile(
+        model=MODEL, weights_hash="0" * 64, side="lane", at="2026-01-01T00:00:00Z", dtype="float32", points=(point,), fit=FIT,
+        machine=Fingerprint(gpu="cpu", gpu_count=0, processor="any", cores=2, memory_bytes=1),
+        kv_capacity_tokens=46_000, max_num_seqs=128, max_num_batched_tokens=2048, start_seconds=40,
+    )  # fmt: skip
+    folder = tmp_path / "home" / "profiles" / MODEL
+    folder.mkdir(parents=True)
+    (folder / "20260101.json").write_text(profile.model_dump_json())
+    return lane
+
+
+def answer(result: Result) -> dict[str, Any]:
+    (line,) = result.stdout.splitlines()
+    return json.loads(line)  # type: ignore[no-any-return]
+
+
+def test_a_measured_model_is_planned_by_its_profile(measured: Lane) -> None:
+    result = measured(
+        "--model", MODEL, "--gpu", "cpu", *LOAD, "--slo", "ttft_p95=1s,tpot_p95=100ms", "--n-plus", "1", "--json"
+    )
+
+    assert result.exit_code == 0, result.output
+    plan = answer(result)
+    assert plan["replicas"] == plan["guaranteed_replicas"] + plan["elastic_replicas"]
+    assert plan["spare_replicas"] == 1
+    assert plan["expected"]["ttft_seconds"]["p95"] <= 1
+    assert plan["expected"]["tpot_seconds"]["p95"] <= 0.1
+    assert plan["knee_concurrency"] >= plan["knee_concurrency_within_slo"] > 0
+    assert plan["node_lost"]["replicas_left"] == plan["replicas"] - 1
+    assert plan["node_lost"]["keeps_slo"]
+    assert {ground["what"]: ground["provenance"] for ground in plan["grounds"]}["step times"] == "fitted"
+
+
+def test_people_read_the_same_in_words(measured: Lane) -> None:
+    result = measured("--model", MODEL, "--gpu", "cpu", *LOAD)
+
+    assert result.exit_code == 0, result.output
+    assert "if a node dies" in result.stdout
+    assert "fitted to the profile of 2026-01-01" in result.stdout.replace("\n", " ")
+
+
+def test_a_level_that_nothing_keeps_is_a_no_with_its_reason(measured: Lane) -> None:
+    result = measured("--model", MODEL, "--gpu", "cpu", *LOAD, "--slo", "tpot_p95=1ms", "--json")
+
+    assert result.exit_code == 1
+    assert "tpot_p95 is 2" in answer(result)["because"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "--model and --gpu"),
+        (("--model", MODEL, "--gpu", "cpu"), "--trace FILE, or --rps with --isl and --osl"),
+        (("--model", MODEL, "--gpu", "cpu", *LOAD), "lane bench run"),
+        (("--model", "llama-3.1-8c", "--gpu", "h100", *LOAD), "llama-3.1-8b"),
+        (("--model", "llama-3.1-8b", "--gpu", "h1000", *LOAD), "h100"),
+        (("--model", "llama-3.1-8b", "--gpu", "h100", *LOAD, "--precision", "fp7"), "fp7"),
+        (("--model", "llama-3.1-8b", "--gpu", "h100", *LOAD, "--slo", "fast"), "ttft_p95=1s"),
+    ],
+)
+def test_what_can_not_be_understood_is_told(lane: Lane, arguments: tuple[str, ...], said: str) -> None:
+    result = lane(*arguments)
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+NODES = """\
+nodes:
+  - {name: one, memory_gib: 16, cpus: 8, site: a, jurisdiction: de}
+  - {name: two, memory_gib: 16, cpus: 8, site: a, jurisdiction: us}
+  - {name: out, memory_gib: 16, cpus: 8, site: a, jurisdiction: us, private: false, may_reach_out: true}
+"""
+
+
+def test_a_bundle_is_packed_onto_named_nodes(lane: Lane, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.yaml"
+    nodes.write_text(NODES)
+
+    packed = answer(lane("--nodes", str(nodes), "--n-plus", "1", "--json"))
+    too_many = lane("--nodes", str(nodes), "--n-plus", "2", "--json")
+
+    assert packed["fits"]
+    assert sorted(one["node"] for one in packed["placed"]) == ["one", "two"]
+    assert packed["surge"][0]["reserved"]
+    assert too_many.exit_code == 0  # Two to spare: a node may hold two of the three.
+    assert "holds" in lane("--nodes", str(nodes)).stdout
+
+
+def test_what_has_no_place_is_a_no_that_names_each_node(lane: Lane, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.yaml"
+    nodes.write_text(
+        NODES.replace("jurisdiction: us}", "jurisdiction: cn}").replace(
+            "memory_gib: 16, cpus: 8, site: a, jurisdiction: de", "memory_gib: 1, cpus: 8, site: a, jurisdiction: de"
+        )
+    )
+
+    result = lane("--nodes", str(nodes), "--json")
+
+    assert result.exit_code == 1
+    because = answer(result)["unplaced"][0]["because"]
+    assert "one: 1 GiB of memory free, 4 needed" in because
+    assert "two: is under the law of cn" in because
+    assert "out: is not private" in because
