@@ -34,6 +34,13 @@ WEIGHT_BYTES: Final[Mapping[Precision, float]] = MappingProxyType(
 )
 KV_BYTES: Final[Mapping[KvFormat, int]] = MappingProxyType({"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1})
 
+_SAMPLING_BYTES: Final = 38.3
+"""Bytes that sampling takes for each logit: copies in float32, the sorted ones with their indices, probabilities, sums.
+
+vLLM's start-up logs on an H100 with 1,024 sequences (published by llm-d-benchmark): 4.76 GiB for Llama 3.1 8B, 4.84 for 3.3 70B on two,
+5.56 for Qwen3 0.6B, 7.38 for gpt-oss-20b. Less the hidden states, each is 38.2 to 38.5 bytes a logit.
+"""
+
 _ALSO_CALLED: Final[Mapping[str, Precision]] = MappingProxyType(
     {
         "float32": "fp32",
@@ -160,28 +167,40 @@ def kv_bytes_of_sequence(
 def activation_bytes(
     architecture: Architecture, batched_tokens: int, sequences: int, layout: Layout = ONE_GPU
 ) -> Figure:
-    """Return the peak of one step's intermediate results: the widest layer's for all tokens of a step, and the logits of all sequences."""
+    """Return the peak of one step's intermediate results: in the widest layer for all its tokens, or in sampling for all its sequences.
+
+    Sampling sorts and sums the logits of the whole vocabulary on each GPU: with many sequences that is the peak, whatever the size.
+    """
     widest = max(_attention_width(architecture, layout), *_mlp_widths(architecture, layout))
-    width = 4 * architecture.hidden + widest
-    logits = sequences * architecture.vocabulary * 8
+    states = batched_tokens * architecture.hidden * 2
+    layer = batched_tokens * (4 * architecture.hidden + widest) * 2
+    sampling = sequences * architecture.vocabulary * _SAMPLING_BYTES + states
+    if sampling > layer:
+        formula = (
+            f"{sequences:,} sequences × {architecture.vocabulary:,} logits × {_SAMPLING_BYTES} B of sampling "
+            f"+ {batched_tokens:,} tokens × {architecture.hidden:,} hidden × 2 B"
+        )
+    else:
+        formula = (
+            f"{batched_tokens:,} tokens × (4 × {architecture.hidden:,} hidden + {widest:,} of the widest layer) × 2 B"
+        )
     return Figure(
-        batched_tokens * width * 2 + logits,
+        max(layer, sampling),
         "bytes",
-        f"{batched_tokens:,} tokens a step × (4 × {architecture.hidden:,} hidden + {widest:,} of the widest layer) × 2 B "
-        f"+ {sequences:,} sequences × {architecture.vocabulary:,} logits × 2 × 4 B",
-        "estimate; vLLM measures this when it starts (Llama 3.1 8B: published logs say 1.23 GiB)",
+        formula,
+        "form reasoned; bytes a logit fitted to four published start-up logs of vLLM",
     )
 
 
 def overhead_bytes(layout: Layout = ONE_GPU) -> Figure:
     """Return what the engine takes beside: libraries' workspaces, CUDA graphs, and buffers to talk with other GPUs."""
-    graphs, workspaces, links = 0.75, 0.25, 1.0 if layout.gpus > 1 else 0.0
+    graphs, workspaces, links = 0.5, 0.15, 0.4 if layout.gpus > 1 else 0.0
     talk = f" + {links} GiB NCCL and all-reduce buffers" if links else ""
     return Figure(
         (graphs + workspaces + links) * GIB,
         "bytes",
         f"{workspaces} GiB workspaces + {graphs} GiB CUDA graphs{talk}",
-        "assumed: vLLM's start-up logs range over 0.5 to 1 GiB for graphs, 0.1 to 0.3 GiB beside, 1 GiB for links",
+        "from published start-up logs of vLLM: 0.13 GiB beside PyTorch on one GPU, 0.55 on two; graphs 0 to 1 GiB",
     )
 
 
