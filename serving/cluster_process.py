@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +24,7 @@ from router.bundle import Bundle, load_bundle
 from serving.app import Deploy, application
 from serving.model_status import model_statuses
 from serving.private.deployment import private_application
+from serving.private.weights import WeightsPolicy
 from serving.processes import Brood, die_with_parent
 from serving.settings import Settings
 from serving.status import Status, write_status
@@ -38,8 +40,10 @@ _LOGICAL_CPUS = 16
 """Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
 
 
-def run(settings: Settings, deploy: Deploy = private_application) -> None:
+def run(settings: Settings, deploy: Deploy | None = None) -> None:
     """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends. `deploy`: see `serving.app.application`."""
+    weights = WeightsPolicy(signers=settings.model_signers, source=settings.models_from)
+    deploy = deploy or partial(private_application, weights=weights)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

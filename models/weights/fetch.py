@@ -45,6 +45,8 @@ class Plan:
     choice: Choice
     vouched: dict[str, str] | None
     """The digests of the source's own manifest; None where it has none."""
+    replaces: int | None
+    """The inode of the folder that is in the place now; None where none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def plan_fetch(source: Source, folder: Path, trusted: tuple[Path, ...]) -> Plan:
     if not any(file.name.endswith(".safetensors") for file in choice.wanted):
         left = "".join(f"\n  {flaw}" for flaw in choice.left)
         raise FolderUnfit(f"{listing.origin} has no safetensors to fetch; left there:{left or ' nothing'}")
-    return Plan(source, listing.origin, folder, scratch, choice, vouched)
+    return Plan(source, listing.origin, folder, scratch, choice, vouched, _inode(folder))
 
 
 def carry_out(
@@ -91,6 +93,8 @@ def carry_out(
     Raises `NoRoom`, `SourceUnreachable`, `SourceRefused`, `FolderUnfit` or `NotTrusted`; the parts stay for the next run.
     """
     with one_at_a_time(plan.folder):
+        if _inode(plan.folder) not in {None, plan.replaces}:  # Somebody else on this machine has brought it meanwhile.
+            return Fetched(plan.folder, weights_hash(plan.folder), signer_of(plan.folder, trusted))
         if private_key is None:
             signer_of(plan.scratch, trusted)  # Nobody will sign it here: refused while nothing large was read.
         brought = sum(file.stat().st_size for file in plan.scratch.rglob("*") if file.is_file())
@@ -171,6 +175,10 @@ def _put_in_place(plan: Plan, now: datetime) -> None:
     write_seal(plan.folder, Seal(weights_hash=weights_hash(plan.folder), hashed_at=now, files=standing))
     for leftover in plan.folder.parent.glob(f".fetch-{plan.folder.name}-????????"):
         shutil.rmtree(leftover)
+
+
+def _inode(folder: Path) -> int | None:
+    return folder.stat().st_ino if folder.exists() else None
 
 
 def _set_aside(folder: Path) -> None:

@@ -21,12 +21,14 @@ from ray.util import get_current_placement_group, placement_group_table
 from models.spec import ModelSpec
 from router.errors import LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneCall, LaneEvent
+from serving.private.arguments import adapter_folders
 from serving.private.autoscaler import autoscaling_config
 from serving.private.coalesce import in_batches
 from serving.private.gauges import EngineGauges
 from serving.private.placement import executor_backend, placement_of, stages_are_whole
 from serving.private.vitals import Vitals
 from serving.private.watchdog import StallClock, watch
+from serving.private.weights import Preparation, WeightsPolicy
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +73,16 @@ async def replica_stream(engine: Streams, call: LaneCall) -> AsyncIterator[Item]
 class PrivateModel:
     """A replica: one engine, ready once it has answered a call of each kind, and not longer there than its engine."""
 
-    async def __init__(self, spec: dict[str, Any], folder: str) -> None:  # type: ignore[misc]  # Serve awaits it.
+    async def __init__(self, spec: dict[str, Any], folder: str, weights: dict[str, Any] | None = None) -> None:  # type: ignore[misc]  # Serve awaits it.
+        model = ModelSpec.model_validate(spec)
+        _check_stages(model)
+        preparation = Preparation(model, Path(folder), WeightsPolicy.model_validate(weights or {}))
+        await preparation.run(tuple(adapter_folders(model, Path(folder)).values()))
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
         from serving.private.engine import PrivateEngine
 
-        model = ModelSpec.model_validate(spec)
-        _check_stages(model)
         self._engine = await PrivateEngine.start(model, Path(folder))
+        preparation.ready()
         self._clock = StallClock(model.engine.stall_seconds)
         self._gauges = EngineGauges(model.name, serve.get_replica_context().replica_id.unique_id)
         self._watching = asyncio.create_task(self._watch())
@@ -158,8 +163,11 @@ def deployment_name(model: str) -> str:
     return f"private-{model}"
 
 
-def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
-    """Bind a model's deployment: replicas (fixed, or as Serve's autoscaler finds), resources and queue as its spec says."""
+def private_application(spec: ModelSpec, folder: Path, weights: WeightsPolicy | None = None) -> serve.Application:
+    """Bind a model's deployment: replicas (fixed, or as Serve's autoscaler finds), resources and queue as its spec says.
+
+    `weights`: how a node comes by the folder, and whose signature it must bear.
+    """
     scaling = spec.scaling
     deployment = serve.deployment(PrivateModel).options(
         name=deployment_name(spec.name),
@@ -173,4 +181,6 @@ def private_application(spec: ModelSpec, folder: Path) -> serve.Application:
         graceful_shutdown_wait_loop_s=0.5,
         graceful_shutdown_timeout_s=_GRACE_SECONDS,
     )
-    return deployment.bind(spec.model_dump(mode="json"), str(folder))
+    return deployment.bind(
+        spec.model_dump(mode="json"), str(folder), (weights or WeightsPolicy()).model_dump(mode="json")
+    )

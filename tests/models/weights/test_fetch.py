@@ -194,6 +194,18 @@ def test_a_newer_revision_takes_the_older_ones_place(tmp_path: Path) -> None:
     assert admit(tmp_path / "m", (), NOW).how == "sealed"
 
 
+def test_what_another_has_brought_meanwhile_is_not_fetched_again(tmp_path: Path) -> None:
+    source = BreakingSource({"config.json": b"{}", "model.safetensors": WEIGHTS}, [])
+    first, second = (plan_fetch(source, tmp_path / "m", ()) for _ in range(2))
+    carry_out(first, now=NOW, advance=lambda _, __: None)
+    source.asked.clear()
+
+    fetched = carry_out(second, now=NOW, advance=lambda _, __: None)
+
+    assert source.asked == []
+    assert fetched.weights_hash == weights_hash(tmp_path / "m")
+
+
 def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SourceRefused, match="nowhere"):
         _fetch(tmp_path / "nowhere", tmp_path / "m")
