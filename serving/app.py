@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
+from cluster.nodes.resources import HEAD, TAKEN
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from router.errors import BundleInvalid
@@ -49,6 +50,8 @@ _KEEPER_ONGOING: Final = 1024
 _DEEP_ONGOING: Final = 64
 _LIGHT_CPUS: Final = 0.1
 """Ray CPUs of the ingress and the keeper: reservations, not limits."""
+_AT_THE_HEAD: Final = {"num_cpus": _LIGHT_CPUS, "resources": {HEAD: TAKEN}}
+"""They keep evidence and state in files of the home folder, which is the head's."""
 
 
 Deploy = Callable[[ModelSpec, Path], serve.Application]
@@ -181,7 +184,7 @@ def application(
         name="keeper",
         num_replicas=1,  # INVARIANT: one owner of the state.
         max_ongoing_requests=_KEEPER_ONGOING,
-        ray_actor_options={"num_cpus": _LIGHT_CPUS},
+        ray_actor_options=_AT_THE_HEAD,
     ).bind(settings)
     models: dict[str, Any] = {spec.name: deploy(spec, settings.models / spec.folder) for spec in bundle.models.values()}
     deep = _deep_scan(settings) if any(lane.is_hosted for lane in bundle.lanes.values()) else None
@@ -190,7 +193,7 @@ def application(
         name="ingress",
         num_replicas=replicas,
         max_ongoing_requests=_INGRESS_ONGOING,
-        ray_actor_options={"num_cpus": _LIGHT_CPUS},
+        ray_actor_options=_AT_THE_HEAD,
         graceful_shutdown_timeout_s=30,
     ).bind(settings, keeper, models, deep)
 
@@ -202,5 +205,5 @@ def _deep_scan(settings: Settings) -> serve.Application:
         name="deep-scan",
         num_replicas=1,
         max_ongoing_requests=_DEEP_ONGOING,
-        ray_actor_options={"num_cpus": _LIGHT_CPUS},
+        ray_actor_options=_AT_THE_HEAD,
     ).bind(settings)

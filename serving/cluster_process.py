@@ -1,4 +1,6 @@
-"""The process that is the Ray cluster's driver on one box: starts Ray and the Serve application, ends both, leaves nothing.
+"""The process that is the Ray cluster's driver: starts Ray and the Serve application, ends both, leaves nothing.
+
+Where the settings name a Ray cluster that runs already (`lane cluster`), it is joined instead, and left running at the end.
 
 Started by the supervisor as `python -m serving.cluster_process`, with an environment that holds no provider key. It writes its
 progress to `progress.json` in the home folder; its own end means the end of every Ray process below it.
@@ -20,6 +22,7 @@ import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
 
+from cluster.nodes.resources import OFFERED, PRIVATE
 from router.bundle import Bundle, load_bundle
 from serving.app import Deploy, application
 from serving.model_status import model_statuses
@@ -80,7 +83,7 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> None:
     folder.mkdir(mode=0o700, parents=True)
     # vLLM's sockets and scratch files outlive an engine that was killed; here they go with the folder.
     os.environ["VLLM_RPC_BASE_PATH"] = os.environ["TMPDIR"] = str(folder)
-    _start_ray(folder)
+    _start_ray(folder) if settings.ray_address is None else _join_ray(settings.ray_address)
     serve.start(
         proxy_location="HeadOnly",
         http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
@@ -98,6 +101,7 @@ def _start_ray(folder: Path) -> None:
         ray.init(
             address="local",
             num_cpus=_LOGICAL_CPUS,
+            resources={PRIVATE: OFFERED},
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
             log_to_driver=False,
@@ -106,6 +110,18 @@ def _start_ray(folder: Path) -> None:
         )
     except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception here
         log.warning("Ray did not start: %s", error)
+        sys.exit(TRY_AGAIN)
+
+
+def _join_ray(address: str) -> None:
+    """Connect to a cluster that systemd's units run. Ends the process with `TRY_AGAIN` while there is none yet.
+
+    The token and the certificates that its ports ask for are named by the environment (`/etc/lane/ray.env`).
+    """
+    try:
+        ray.init(address=address, log_to_driver=False)
+    except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception here
+        log.warning("no Ray at %s: %s", address, error)
         sys.exit(TRY_AGAIN)
 
 

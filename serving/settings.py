@@ -13,6 +13,7 @@ from router.contract import Frozen
 from router.errors import BadRequest
 
 DOOR_ADDRESS: Final = r"^https://[^/@?#]+:[0-9]{1,5}$"
+RAY_ADDRESS: Final = r"^[^/@?#\s]+:[0-9]{1,5}$"
 
 
 class Settings(Frozen):
@@ -22,6 +23,7 @@ class Settings(Frozen):
     door: `https://host:port` of a door on another machine, or under another user; None: at its Unix socket in the home.
     door_user: the user that the door becomes when it is started as root. door_bundle: a copy of the bundle that is the door's own.
     models_from: where models are fetched from unless a command says otherwise: `hub`, https://MIRROR, s3://BUCKET/PREFIX or a folder.
+    ray_address: `host:port` of a Ray cluster that runs already (`lane cluster`); None: a Ray of this box's own is started, and ended.
     judge_lane: a private lane whose model is asked beside Presidio what a text holds that is about to leave; None: Presidio alone.
     """
 
@@ -35,6 +37,7 @@ class Settings(Frozen):
     door_bundle: Path | None = None
     judge_lane: str | None = None
     models_from: str | None = None
+    ray_address: str | None = Field(default=None, pattern=RAY_ADDRESS)
 
     @property
     def door_tls_folder(self) -> Path:
@@ -149,28 +152,33 @@ class Settings(Frozen):
 
 
 def read_settings(bundle: Path | None = None, port: int | None = None) -> Settings:
-    """Read `LANE_HOME`, `LANE_BUNDLE`, `LANE_MODELS`, `LANE_MODELS_FROM`, `LANE_HOST`, `LANE_PORT`, `LANE_JUDGE`, `LANE_DOOR...`.
+    """Read the environment's `LANE_...` variables: HOME, BUNDLE, MODELS, MODELS_FROM, HOST, PORT, JUDGE, RAY_ADDRESS, DOOR and its own.
 
     The bundle is the first that is given: `bundle`, `LANE_BUNDLE`, the one in force in this home (`lane bundle apply`), config/starter.
-    Raises `HistoryBroken` where that rests on a history that can't be read, `BadRequest` for a `LANE_DOOR` that is no `https://host:port`.
+    Raises `HistoryBroken` where that rests on a history that can't be read, `BadRequest` for an address that is none.
     """
     given = bundle or _path_in("LANE_BUNDLE")
-    door = os.environ.get("LANE_DOOR") or None
-    if door is not None and not re.fullmatch(DOOR_ADDRESS, door):
-        raise BadRequest("LANE_DOOR: the door's address is written https://host:port", "LANE_DOOR")
     settings = Settings(
         home=Path(os.environ.get("LANE_HOME", ".lane")).resolve(),
         bundle=(given or Path("config/starter")).resolve(),
         models=Path(os.environ.get("LANE_MODELS", ".cache/models")).resolve(),
         host=os.environ.get("LANE_HOST", "127.0.0.1"),
         port=port or int(os.environ.get("LANE_PORT", "8000")),
-        door=door,
+        door=_address("LANE_DOOR", DOOR_ADDRESS, "the door's address is written https://host:port"),
         door_user=os.environ.get("LANE_DOOR_USER") or None,
         door_bundle=own.resolve() if bundle is None and (own := _path_in("LANE_DOOR_BUNDLE")) else None,
         judge_lane=os.environ.get("LANE_JUDGE") or None,
         models_from=os.environ.get("LANE_MODELS_FROM") or None,
+        ray_address=_address("LANE_RAY_ADDRESS", RAY_ADDRESS, "Ray's address is written host:port"),
     )
     return settings if given else _with_applied_bundle(settings)
+
+
+def _address(variable: str, form: str, because: str) -> str | None:
+    given = os.environ.get(variable) or None
+    if given is not None and not re.fullmatch(form, given):
+        raise BadRequest(f"{variable}: {because}", variable)
+    return given
 
 
 def _path_in(variable: str) -> Path | None:

@@ -90,6 +90,15 @@ class Supervision:
             raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
         keys = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
         self._refuse_what_must_not_be_here(bundle, keys)
+        if self._settings.ray_address is None:
+            self._refuse_what_is_missing(bundle)
+        ensure_secrets(self._settings, bundle)
+        keep_to_itself()
+        forget(keys)
+        return bundle
+
+    def _refuse_what_is_missing(self, bundle: Bundle) -> None:
+        """Raise `CannotStart` where this box lacks a model's folder or the port. Of a cluster each node is asked, by its replicas."""
         for model in bundle.models.values():
             if not (self._settings.models / model.folder / "config.json").exists():
                 raise CannotStart(
@@ -102,10 +111,6 @@ class Supervision:
             except OSError as error:
                 address = f"{self._settings.host}:{self._settings.port}"
                 raise CannotStart(f"{address} is in use ({error.strerror}); set LANE_PORT to a free port") from error
-        ensure_secrets(self._settings, bundle)
-        keep_to_itself()
-        forget(keys)
-        return bundle
 
     def _refuse_what_must_not_be_here(self, bundle: Bundle, keys: Set[str]) -> None:
         """Raise `CannotStart` for a provider's key where nothing leaves, or where the door runs elsewhere: it is one copy too many."""
@@ -134,7 +139,8 @@ class Supervision:
         hosted = [lane.hosted for lane in bundle.lanes.values() if lane.hosted is not None]
         environment = ray_environment(self._environment, provider_keys=[one.api_key_env for one in hosted])
         environment |= _haproxy_of_its_own(self._settings.ray_folder)
-        environment["RAY_AUTH_TOKEN_PATH"] = str(self._settings.ray_token_file)
+        if self._settings.ray_address is None:
+            environment["RAY_AUTH_TOKEN_PATH"] = str(self._settings.ray_token_file)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_folder())
         return self._child("serving.cluster_process", environment, "cluster.log")
 

@@ -43,6 +43,11 @@ class Node(Frozen):
     head: bool = False
     address: IPv4Address | IPv6Address | None = None
 
+    @property
+    def in_ray(self) -> bool:
+        """Whether the machine is part of Ray. One that may reach out and runs no private model is the door's alone."""
+        return self.private or self.head or not self.may_reach_out
+
     @model_validator(mode="after")
     def _counts_what_it_names(self) -> Self:
         if (self.gpu is None) != (self.gpu_count == 0):

@@ -6,6 +6,11 @@ They schedule, and guard nothing: code on any worker can reach any other (`docs/
 from collections.abc import Mapping
 from typing import Final
 
+from cluster.nodes.inventory import Node
+
+HEAD: Final = "node:__internal_head__"
+"""Offered by Ray itself, once, on the head's node. What keeps its state in the home folder's files runs there."""
+
 PRIVATE: Final = "private"
 """Offered by a node that may run private models. One that failed its check offers none, and gets none."""
 
@@ -26,9 +31,20 @@ def site_resource(site: str) -> str:
     return f"site_{site.lower()}"
 
 
+def jurisdiction_resource(jurisdiction: str) -> str:
+    """Return the name of a jurisdiction: `jurisdiction_de`."""
+    return f"jurisdiction_{jurisdiction.lower()}"
+
+
 def node_demand(gpu: str | None, site: str | None) -> Mapping[str, float]:
-    """Return what a replica asks of its node; nothing where the model names neither GPUs nor a site: then any node will do."""
-    if gpu is None and site is None:
-        return {}
+    """Return what a replica asks of its node: private work always, and where the model names them, its GPUs' class and its site."""
     marks = [PRIVATE, *([gpu_resource(gpu)] if gpu else []), *([site_resource(site)] if site else [])]
     return dict.fromkeys(marks, TAKEN)
+
+
+def offered_by(node: Node) -> Mapping[str, float]:
+    """Return what a node of the inventory offers."""
+    marks = [site_resource(node.site), jurisdiction_resource(node.jurisdiction)]
+    marks += [PRIVATE] if node.private else []
+    marks += [gpu_resource(node.gpu)] if node.gpu is not None else []
+    return dict.fromkeys(sorted(marks), OFFERED)

@@ -24,8 +24,8 @@ def a_spec(tensor: int = 1, pipeline: int = 1, **changes: Any) -> ModelSpec:
     return ModelSpec(**{**fields, **changes})
 
 
-def test_a_model_on_one_box_demands_processors_and_nothing_that_a_box_would_have_to_offer() -> None:
-    assert placement_of(a_spec()) == Placement(num_cpus=4, num_gpus=0, resources={})
+def test_a_model_on_one_box_demands_processors_and_a_node_that_may_run_private_models() -> None:
+    assert placement_of(a_spec()) == Placement(num_cpus=4, num_gpus=0, resources={"private": 0.001})
 
 
 def test_a_model_on_one_gpu_demands_a_private_node_of_that_class_and_site() -> None:

@@ -1,0 +1,125 @@
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cluster.environment import PROVIDER_KEYS
+from cluster.nodes import NodesInvalid
+from cluster.nodes.errors import AlreadySetUp, NotSetUp
+from cluster.nodes.layout import Layout
+from cluster.nodes.setup import forget_here, make_head, new_token, this_node
+from cluster.nodes.units import ray_command, ray_unit
+from tests.cluster.nodes.heads import NODES, SITE, STARTER, a_head, a_node
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    return a_head(tmp_path_factory.mktemp("head"))
+
+
+def units_of(layout: Layout) -> dict[str, str]:
+    return {path.name: path.read_text() for path in layout.units.iterdir()}
+
+
+def lines_of(unit: str, name: str) -> list[str]:
+    return [line.partition("=")[2] for line in unit.splitlines() if line.partition("=")[0] == name]
+
+
+def test_the_head_gets_ray_the_router_and_the_enrolment_service(head: Layout) -> None:
+    assert set(units_of(head)) == {"lane-ray.service", "lane-enrol.service", "lane-node.service"}
+    assert this_node(head).ray_address == "127.0.0.1:6379"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed here")
+def test_systemd_takes_the_units(head: Layout, tmp_path: Path) -> None:
+    units = units_of(head) | {"worker.service": ray_unit(NODES[1], SITE, "10.20.0.11:6379")}
+    for name, text in units.items():
+        # systemd looks for the programs too.
+        (tmp_path / name).write_text(re.sub("/opt/lane/bin/[a-z]+", "/bin/true", text))
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(str(tmp_path / name) for name in units)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert not [line for line in done.stderr.splitlines() if any(name in line for name in units)]
+
+
+def test_every_unit_comes_back_and_reaches_nobody_but_nodes_and_callers(head: Layout) -> None:
+    for unit in units_of(head).values():
+        assert lines_of(unit, "Restart") == ["always"]
+        assert lines_of(unit, "IPAddressDeny") == ["any"]
+        assert "203.0.113" not in unit
+
+
+def test_ray_asks_for_a_token_and_speaks_tls_and_its_environment_holds_no_secret(head: Layout) -> None:
+    written = dict(line.split("=", 1) for line in head.ray_environment_file.read_text().splitlines())
+
+    assert written["RAY_AUTH_MODE"] == "token"
+    assert written["RAY_USE_TLS"] == "1"
+    assert written["RAY_gcs_storage"] == "rocksdb"
+    assert head.ray_token.read_text() not in head.ray_environment_file.read_text()
+    assert not PROVIDER_KEYS & set(written)
+
+
+def test_secrets_are_their_owners_alone_and_appear_in_no_other_file(head: Layout) -> None:
+    secrets = {
+        head.authority_key,
+        head.enrol / "key.pem",
+        head.enrol / "ray.token",
+        head.ray_token,
+        head.tls / "key.pem",
+    }
+    for path in secrets:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(head.enrol.stat().st_mode) == 0o700
+    told = [path for path in head.root.rglob("*") if path.is_file() and path not in secrets]
+    for path in told:
+        assert head.ray_token.read_bytes() not in path.read_bytes()
+        assert b"PRIVATE KEY" not in path.read_bytes()
+
+
+def test_the_key_of_the_authority_is_out_of_reach_for_whatever_runs_in_ray(head: Layout) -> None:
+    units = units_of(head)
+
+    assert "-/var/lib/lane-enrol" in lines_of(units["lane-ray.service"], "InaccessiblePaths")[0].split()
+    assert lines_of(units["lane-enrol.service"], "User") != lines_of(units["lane-ray.service"], "User")
+
+
+def test_a_node_without_private_does_not_offer_it() -> None:
+    assert "private" not in " ".join(ray_command(a_node("n", private=False), "h:1"))
+    assert "private" in " ".join(ray_command(a_node("n"), "h:1"))
+
+
+def test_rays_dashboard_and_client_server_are_off_on_the_head() -> None:
+    command = ray_command(NODES[0], "127.0.0.1:6379")
+
+    assert {"--include-dashboard=false", "--ray-client-server-port=0"} <= set(command)
+
+
+def test_nothing_is_written_over(head: Layout) -> None:
+    with pytest.raises(AlreadySetUp):
+        make_head(head, NODES, SITE, STARTER, addresses=[], ray_port=1, enrol_port=2)
+
+
+def test_an_inventory_without_a_head_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NodesInvalid, match="head: true"):
+        make_head(Layout(tmp_path), NODES[1:], SITE, STARTER, addresses=[], ray_port=1, enrol_port=2)
+
+
+def test_tokens_are_made_on_the_head_alone(tmp_path: Path) -> None:
+    with pytest.raises(NotSetUp, match="made on the head"):
+        new_token(Layout(tmp_path), 60, 1)
+
+
+def test_leaving_removes_every_credential_and_unit(tmp_path: Path) -> None:
+    layout = a_head(tmp_path)
+
+    forget_here(layout)
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
