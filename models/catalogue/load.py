@@ -19,13 +19,16 @@ from pydantic import TypeAdapter, ValidationError
 from models.catalogue.entry import Argument, Entry, GpuEngine
 from models.errors import EntryBroken, UnknownEntry
 
-_SAY_NOTHING: Final = frozenset({"meta", "instruct", "chat", "it", "hf", "v", "dynamic", "quantized"})
+_SAY_NOTHING: Final = frozenset(
+    {"meta", "instruct", "chat", "it", "hf", "v", "dynamic", "quantized", "turbo", "interactive", "server", "offline"}
+)
 _STORED_AS: Final = re.compile(
     r"(?<![a-z0-9])(?:fp8|fp4|fp16|bf16|nvfp4|mxfp4|int4|int8|w8a8|w4a16|w8a16|gptq|awq)(?![a-z0-9])"
 )
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ENGINE_BY_GPU: Final = "engine_by_gpu.yaml"
-_MLPERF: Final = re.compile(r"[-_ ]99(?:\.9)?$")
+_MLPERF: Final = ("99", "99.9")  # The share of the reference's quality that MLPerf's names end with.
+_POINT: Final = re.compile(r"(?<=\d)[-_](?=\d[-_ ])")  # llama-3-1-8b, llama3_1-8b
 _EDITION: Final = re.compile(r"(?<=[-_ ])v0\.\d$")
 
 
@@ -75,10 +78,10 @@ def _claim(name: str) -> _Claim:
 
 def key_of(name: str) -> str:
     """Reduce a name to what tells models apart."""
-    plain = _MLPERF.sub("", name.strip().lower().rpartition("/")[2])
+    plain = _POINT.sub(".", name.strip().lower().rpartition("/")[2])
     plain = _EDITION.sub("", _STORED_AS.sub("", plain).rstrip("-_ "))
-    words = re.findall(r"[a-z]+|\d+(?:\.\d+)?", plain)
-    return "-".join(word for word in words if word not in _SAY_NOTHING)
+    words = [word for word in re.findall(r"[a-z]+|\d+(?:\.\d+)?", plain) if word not in _SAY_NOTHING]
+    return "-".join(words[:-1] if words[-1:] and words[-1] in _MLPERF else words)
 
 
 def engine_for(entry: Entry, gpu: str) -> Mapping[str, Argument]:

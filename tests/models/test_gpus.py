@@ -25,6 +25,10 @@ from models.gpus import GPUS, find_gpu, parse_gpus
         ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "rtx-pro-6000"),
         ("MI300X-192GB", "mi300x"),
         ("AMD Instinct MI300X", "mi300x"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090"),
+        ("Tesla V100-SXM2-32GB", "v100"),
+        ("NVIDIA RTX A6000", "a6000"),
+        ("GB200", "gb200"),
     ],
 )
 def test_a_class_is_found_by_the_names_that_tables_and_drivers_use(published: str, name: str) -> None:

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -234,6 +235,29 @@ def test_what_is_short_is_what_is_lacking(one: Fit) -> None:
     assert one.short_bytes == pytest.approx(max(0.0, _kv(one) - one.kv_room.value))
 
 
+@settings(deadline=None)
+@given(fits)
+def test_narrower_weights_a_narrower_cache_and_more_memory_never_hold_less(one: Fit) -> None:
+    architecture = _architecture_of(one)
+    narrower = replace(one.wish, precision="int4"), replace(one.wish, kv="fp8"), replace(one.wish, utilization=0.99)
+
+    for wish in narrower:
+        other = fit(architecture, find_gpu("h200"), one.layout, wish)
+        base = fit(architecture, find_gpu("h200"), one.layout, one.wish)
+        assert other.largest_batch.value >= base.largest_batch.value
+        assert other.largest_context.value >= base.largest_context.value
+
+
+@given(st.integers(1, 100_000), st.integers(1, 100_000), st.sampled_from(MODELS))
+def test_a_longer_sequence_never_takes_less_cache(tokens: int, more: int, architecture: Architecture) -> None:
+    shorter, longer = (kv_bytes_of_sequence(architecture, count, "bf16") for count in (tokens, tokens + more))
+
+    assert shorter <= longer
+
+
 def _kv(one: Fit) -> float:
-    architecture = next(model for model in MODELS if kv_bytes_per_token(model, "bf16", one.layout) == one.kv_per_token)
-    return kv_bytes_of_sequence(architecture, one.wish.context, one.wish.kv, one.layout)
+    return kv_bytes_of_sequence(_architecture_of(one), one.wish.context, one.wish.kv, one.layout)
+
+
+def _architecture_of(one: Fit) -> Architecture:
+    return next(model for model in MODELS if kv_bytes_per_token(model, one.wish.kv, one.layout) == one.kv_per_token)
