@@ -1,22 +1,19 @@
 """`lane models add`: write a model of the catalogue into a bundle, with the engine arguments of its GPUs and their reasons."""
 
-import shutil
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 import yaml
 
 from cli.bundle import bundle_folder
+from cli.edit_models import FILE, replace_models
 from cli.models import Json, Name, refusals
-from router.errors import BadRequest, BundleInvalid, RouterError
+from router.errors import BadRequest, RouterError
 
 if TYPE_CHECKING:
     from models.catalogue.choose import Choice
-
-_FILE: Final = "models.yaml"
 
 
 class TooSmall(RouterError):
@@ -56,14 +53,13 @@ def add(
             choice = choose(entry, parse_gpus(gpu) if gpu else None, context)
         except DoesNotFit as error:
             raise TooSmall(str(error)) from error
-    text = _with_model(root / _FILE, choice)
-    _hold_against_the_rest(root, text)
-    _replace(root / _FILE, text)
+    text = _with_model(root / FILE, choice)
+    replace_models(root, text)
     if json:
         line = {"bundle": str(root), "model": choice.spec.model_dump(mode="json"), "because": choice.because}
         typer.echo(orjson.dumps(line).decode())
     else:
-        typer.echo(f"{root / _FILE}: {choice.spec.name} added")
+        typer.echo(f"{root / FILE}: {choice.spec.name} added")
         typer.echo("".join(as_yaml(choice)), nl=False)
 
 
@@ -111,28 +107,3 @@ def _line(name: str, value: Any, because: str | None) -> str:
     plain = int(value) if isinstance(value, float) and value.is_integer() else value
     scalar = yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()
     return f"{name}: {scalar}" + (f" # {because}" if because else "") + "\n"
-
-
-def _hold_against_the_rest(root: Path, text: str) -> None:
-    """Raise `BundleInvalid` when the bundle would have findings that it does not have now."""
-    from router.bundle import check_bundle
-
-    with tempfile.TemporaryDirectory(prefix="lane-add-") as scratch:
-        tried = Path(scratch) / root.name
-        shutil.copytree(root, tried, symlinks=True)
-        known = {(one.file, one.message) for one in check_bundle(tried)}
-        (tried / _FILE).write_text(text, encoding="utf-8")
-        new = [one for one in check_bundle(tried) if (one.file, one.message) not in known]
-    if new:
-        listed = "\n".join(f"  {one.file}:{one.line}: {one.message} ({one.mend})" for one in new)
-        raise BundleInvalid(f"nothing was written: with this model {root} would not check:\n{listed}")
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write the file whole or not at all: a running system may be reading it."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=file.parent, prefix=f".{file.name}-", delete=False, encoding="utf-8"
-    ) as new:
-        new.write(text)
-    shutil.copymode(file, new.name)
-    Path(new.name).replace(file)

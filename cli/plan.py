@@ -10,7 +10,9 @@ from cli.lines import write
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from cluster.planner.answer import Plan
     from cluster.planner.load import Trace
+    from cluster.profile import Profile
     from models.spec import ModelSpec
     from router.bundle.files import LaneSpec
 
@@ -72,6 +74,9 @@ def plan(
     nodes: Annotated[
         Path | None, typer.Option(help="nodes.yaml: pack the bundle's models onto these.", show_default=False)
     ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the autoscaling settings into the bundle's models.yaml.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One compact JSON document on stdout.")] = False,
 ) -> None:
     """Plan capacity for one model, or with --nodes pack a whole bundle.
@@ -113,6 +118,8 @@ def plan(
             notes=ways.notes,
         )
     )
+    if apply:
+        answer = _applied(answer, ways.profile, settings.bundle)
     if json:
         write(answer.model_dump_json().encode())
     else:
@@ -134,6 +141,19 @@ def _load(trace: Path | None, rps: float | None, isl: int | None, osl: int | Non
     if rps is None or isl is None or osl is None:
         raise BadRequest(_SOURCE_ERROR, "--trace")
     return poisson(rps, isl, osl, _REQUESTS, seed)
+
+
+def _applied(plan: "Plan", profile: "Profile | None", bundle: Path) -> "Plan":
+    """Write the settings that follow from a plan into the bundle; return the plan, which then says so."""
+    from cli.edit_models import FILE, replace_models
+    from cluster.planner.apply import settings_from, with_scaling
+
+    if plan.replicas is None:
+        return plan
+    file = bundle / FILE
+    replace_models(bundle, with_scaling(file.read_text("utf-8"), plan.model, settings_from(plan, profile)))
+    note = f"wrote {file}: it comes into force with `lane bundle apply`, or at the next `lane up`"
+    return plan.model_copy(update={"notes": (*plan.notes, note)})
 
 
 def _said_in(bundle: Path) -> "tuple[Collection[ModelSpec], Collection[LaneSpec]]":

@@ -4,12 +4,13 @@ A profile of that model on that class counts for the layout that it was measured
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cluster.planner.answer import Ground
 from cluster.planner.capacity import Option
+from cluster.planner.exact import ExactSteps
 from cluster.planner.fitted import limits_of, steps_from
 from cluster.planner.load import Trace
 from cluster.planner.price import Offer
@@ -17,6 +18,7 @@ from cluster.planner.simulate import Routing
 from cluster.profile import Profile, newest_profile
 from models.catalogue import Entry, engine_for, find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
+from models.exactness import Exact, exactness
 from models.fit import VLLM_UTILIZATION, Fit, NoLayout, Wish, fit, layouts
 from models.gpus import CPU, Gpu, parse_gpus
 from models.memory import Figure, KvFormat, Layout, Precision, published_precision, read_precision
@@ -75,7 +77,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
                 "--gpu",
             )
         trace, notes = _within(asked.trace, spec.context_tokens if spec is not None else None)
-        option = _measured(profile)
+        option = _kept_exact(_measured(profile), spec, lanes)
         return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(profile, priced=False), notes, profile)
     entry, gpu, most = _known(asked, spec)
     trace, notes = _within(asked.trace, entry.architecture.context)
@@ -86,7 +88,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
     return Ways(
         gpu=gpu.name,
         trace=trace,
-        options=tuple(measured.get(option.layout, option) for option in options),
+        options=tuple(_kept_exact(measured.get(option.layout, option), spec, lanes) for option in options),
         unfit=tuple(unfit),
         usd_per_gpu_hour_assumed=gpu.usd_per_hour_assumed,
         offers=offers,
@@ -189,6 +191,14 @@ def _short(reckoned: Fit) -> str:
         f"{lacking:.1f} GiB a GPU are missing for one request of {reckoned.wish.context:,} tokens beside "
         f"{reckoned.weights.gib:.1f} GiB of weights"
     )
+
+
+def _kept_exact(option: Option, spec: ModelSpec | None, lanes: Collection[LaneSpec]) -> Option:
+    """Return the option at the speed that a lane with `determinism: exact` leaves it."""
+    if spec is None or not any(lane.determinism == "exact" and lane.base_model == spec.name for lane in lanes):
+        return option
+    how = exactness(spec)
+    return replace(option, times=ExactSteps(option.times, how)) if isinstance(how, Exact) else option
 
 
 def _measured(profile: Profile) -> Option:

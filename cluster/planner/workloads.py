@@ -5,15 +5,23 @@ from typing import Final
 
 from cluster.nodes import Node
 from cluster.planner.packing import Workload
-from models.errors import UnknownGpu
+from models.architecture import Architecture, GroupedAttention, LatentAttention
+from models.catalogue import find_model
+from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
+from models.fit import VLLM_UTILIZATION, Wish, fit
 from models.gpus import find_gpu
-from models.spec import ModelSpec
+from models.memory import GIB, Layout, kv_bytes_of_sequence, published_precision, read_precision
+from models.spec import Adapter, ModelSpec
 from router.bundle.files import LaneSpec
 
 GPU_REPLICA_GIB: Final = 8.0
 """Main memory of a replica whose weights are on GPUs: process, pinned buffers, tokenizer (assumed)."""
 CPU_REPLICA_GIB: Final = 3.0
 """Main memory of a replica on CPUs beside its cache: process and a small model's weights (seen here: about 3 GiB)."""
+
+SEQUENCES: Final = 256
+BATCHED_TOKENS: Final = 8192
+"""What an engine takes at once and in a step where nobody says: what the catalogue mostly sets on GPUs."""
 
 EU: Final = frozenset(
     ("at", "be", "bg", "hr", "cy", "cz", "dk", "ee", "fi", "fr", "de", "gr", "hu", "ie", "it", "lv", "lt", "lu", "mt", "nl", "pl", "pt",
@@ -23,10 +31,10 @@ EU: Final = frozenset(
 
 
 def workloads(models: Collection[ModelSpec], lanes: Collection[LaneSpec], n_plus: int) -> Iterator[Workload]:
-    """Yield each model's demand. At least `n_plus` spares: those that the bundle does not have yet come on top of its minimum."""
+    """Yield each model's demand. At least `n_plus` spares, and those that its lanes promise: what the bundle lacks comes on top."""
     for spec in models:
         its_lanes = [lane for lane in lanes if lane.base_model == spec.name]
-        least, most, spare = _replicas(spec)
+        least, most, spare = _replicas(spec, max((lane.n_plus for lane in its_lanes), default=0))
         missing = max(0, n_plus - spare) if least else 0
         stages = spec.engine.pipeline_parallel_size
         yield Workload(
@@ -42,15 +50,16 @@ def workloads(models: Collection[ModelSpec], lanes: Collection[LaneSpec], n_plus
         )
 
 
-def _replicas(spec: ModelSpec) -> tuple[int, int, int]:
+def _replicas(spec: ModelSpec, promised: int) -> tuple[int, int, int]:
     """Return the fewest, the most, and how many of the fewest are spares."""
     if spec.scaling is None:
-        return spec.replicas, spec.replicas, 0
-    return spec.scaling.min_replicas, spec.scaling.max_replicas, getattr(spec.scaling, "spare_replicas", 0)
+        return spec.replicas, spec.replicas, min(promised, spec.replicas - 1)
+    return spec.scaling.min_replicas, spec.scaling.max_replicas, spec.scaling.spare_replicas
 
 
 def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], str | None]:
     """Return what says why a node won't do for a model: class, site, jurisdiction, and whether it may run private ones at all."""
+    short = gpu_shortage(spec)
     claimed = [{each.casefold() for each in lane.jurisdictions} for lane in lanes if lane.jurisdictions]
 
     def refuses(node: Node) -> str | None:
@@ -58,6 +67,8 @@ def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], 
             return "is not private: no model of ours runs there"
         if spec.gpu is not None and _class(node.gpu) != _class(spec.gpu):
             return f"has {f'GPUs of class {node.gpu}' if node.gpu else 'no GPUs'}, {spec.gpu} is needed"
+        if short is not None:
+            return short
         if spec.site is not None and node.site != spec.site:
             return f"stands in {node.site}, {spec.site} is asked for"
         law = node.jurisdiction.casefold()
@@ -67,6 +78,66 @@ def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], 
         return None
 
     return refuses
+
+
+def gpu_shortage(spec: ModelSpec) -> str | None:
+    """Say what a GPU of the spec's class lacks for a replica with its adapters; None where it is enough, or nobody knows the model."""
+    if spec.gpu is None:
+        return None
+    try:
+        entry, gpu = find_model(spec.catalogue or spec.name), find_gpu(spec.gpu)
+        shape = entry.architecture
+        setup, engine = entry.setup_for(gpu.name), spec.engine
+        precision = (
+            read_precision(engine.quantization)
+            if engine.quantization
+            else setup.precision
+            if setup is not None
+            else published_precision(shape)
+        )
+    except (UnknownGpu, UnknownEntry, UnknownPrecision):
+        return None
+    layout = Layout(engine.tensor_parallel_size, engine.pipeline_parallel_size)
+    reckoned = fit(
+        shape,
+        gpu,
+        layout,
+        Wish(
+            context=spec.context_tokens,
+            precision=precision,
+            sequences=engine.max_num_seqs or SEQUENCES,
+            batched_tokens=engine.max_num_batched_tokens or BATCHED_TOKENS,
+            utilization=engine.gpu_memory_utilization or VLLM_UTILIZATION,
+        ),
+    )
+    adapters = adapter_bytes(shape, spec.adapters) / layout.gpus
+    needed = kv_bytes_of_sequence(shape, spec.context_tokens, reckoned.wish.kv, layout) + adapters
+    short = max(reckoned.short_bytes, needed - reckoned.kv_room.value)
+    if short <= 0:
+        return None
+    beside = f" and {adapters / GIB:.1f} GiB of adapters" if adapters else ""
+    return (
+        f"a GPU of class {gpu.name} is {short / GIB:.1f} GiB short: {layout.name}, {reckoned.weights.gib:.1f} GiB of weights{beside}, "
+        f"one request of {spec.context_tokens:,} tokens"
+    )
+
+
+def adapter_bytes(shape: Architecture, adapters: Collection[Adapter]) -> float:
+    """Return what a model's LoRA adapters take on all GPUs of a replica: vLLM keeps room for each at the largest rank.
+
+    Two thin matrices in 16 bits beside each dense projection: rank x (in + out). Experts carry none.
+    """
+    if not adapters:
+        return 0.0
+    attention = 0
+    match shape.attention:
+        case GroupedAttention(heads, kv_heads, head_size):
+            attention = 2 * (shape.hidden + heads * head_size) + 2 * (shape.hidden + kv_heads * head_size)
+        case LatentAttention() as latent:
+            attention = 2 * (shape.hidden + latent.heads * latent.value_size)
+    mlp = 3 * (shape.hidden + shape.intermediate) if shape.moe_layer_count < shape.layers else 0
+    numbers = shape.layers * attention + (shape.layers - shape.moe_layer_count) * mlp
+    return 2.0 * len(adapters) * max(adapter.max_rank for adapter in adapters) * numbers
 
 
 def _class(gpu: str | None) -> str | None:

@@ -1,11 +1,13 @@
 """`lane plan`: what to run for a load, and where a bundle goes."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from cli.main import app
@@ -108,6 +110,29 @@ def test_what_can_not_be_understood_is_told(lane: Lane, arguments: tuple[str, ..
 
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+def test_the_settings_that_follow_are_written_into_the_bundle_and_its_comments_stay(
+    measured: Lane, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree("config/starter", bundle)
+    before = (bundle / "models.yaml").read_text()
+
+    result = measured(
+        "--model", MODEL, "--gpu", "cpu", *LOAD, "--n-plus", "1", "--bundle", str(bundle), "--apply", "--json"
+    )
+
+    assert result.exit_code == 0, result.output
+    plan, after = answer(result), (bundle / "models.yaml").read_text()
+    scaling = yaml.safe_load(after)["models"][0]["scaling"]
+    assert scaling["min_replicas"] == plan["guaranteed_replicas"]
+    assert scaling["max_replicas"] == plan["replicas"]
+    assert scaling["spare_replicas"] == 1
+    assert scaling["target_ongoing_requests"] == pytest.approx(plan["target_ongoing_requests"], abs=0.06)
+    assert scaling["start_seconds"] == 40
+    kept = [line for line in after.splitlines() if line in before.splitlines()]
+    assert kept == before.splitlines()
 
 
 NODES = """\
