@@ -20,6 +20,7 @@ from cli import (
     judge,
     nodes,
     nodes_ray,
+    predict,
     scan,
     train,
     weights,
@@ -98,6 +99,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
+plan_app.command()(predict.predict)
 app.add_typer(plan_app, name="plan")
 app.command()(door.door)
 
