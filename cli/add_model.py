@@ -49,6 +49,8 @@ def add(
     root = bundle_folder(bundle)
     with refusals():
         entry = find_weights(name)
+        if context is not None and context > entry.architecture.context:
+            raise BadRequest(f"--context {context}: {entry.name} takes at most {entry.architecture.context} tokens")
         try:
             choice = choose(entry, parse_gpus(gpu) if gpu else None, context)
         except DoesNotFit as error:

@@ -118,7 +118,7 @@ def _fits(found: "list[Fit | NoLayout]") -> "list[Fit]":
 def _as_json(
     model: str, gpus: "GpuCount", wish: "Wish", found: "list[Fit | NoLayout]", would: tuple[str, ...]
 ) -> dict[str, Any]:
-    from models.fit import Fit
+    from models.fit import Fit, caveats
 
     return {
         "model": model,
@@ -135,6 +135,7 @@ def _as_json(
             for one in found
         ],
         "remedies": list(would),
+        "caveats": list(caveats(gpus.gpu, wish.precision)),
     }
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.fit import figures_of
-from models.fit import Fit, NoLayout, Wish
+from models.fit import Fit, NoLayout, Wish, caveats
 from models.gpus import GpuCount
 from models.memory import GIB, Figure
 
@@ -34,6 +34,8 @@ def print_fit(model: str, gpus: GpuCount, wish: Wish, found: list[Fit | NoLayout
     else:
         _print_figures(console, model, gpus, best)
     _print_layouts(console, gpus, found)
+    for caveat in caveats(gpus.gpu, wish.precision):
+        console.print(Text(f"Note: {caveat}."))
     if best is not None and not best.fits:
         console.print(
             f"[red]It does not fit[/red]: a request of {wish.context:,} tokens lacks {best.short_bytes / GIB:.1f} GiB a GPU."

@@ -26,7 +26,8 @@ from models.memory import (
 VLLM_UTILIZATION: Final = 0.92
 """vLLM's default share of the GPU's memory."""
 
-_COUNTS: Final = (1, 2, 4, 8, 16, 32)
+_COUNTS: Final = (1, 2, 4, 8)
+"""GPUs that one machine has: a replica is not spread further here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,16 @@ def _needs(architecture: Architecture, wish: Wish, layout: Layout, tokens: int) 
     """Return the KV bytes of one sequence on a GPU of each stage."""
     stages = range(layout.pipeline)
     return [kv_bytes_of_sequence(architecture, tokens, wish.kv, layout, stage) for stage in stages]
+
+
+def caveats(gpu: Gpu, precision: Precision) -> tuple[str, ...]:
+    """Return what a precision means on a class of GPUs whose units can't multiply it: memory is saved, arithmetic is not."""
+    kind = "fp4" if precision == "mxfp4" else precision
+    if kind in {"fp32", "bf16", "fp16"} or kind in gpu.flops:
+        return ()
+    return (
+        f"{gpu.title} has no units for {precision}: weights are kept in it and multiplied in a wider format, where vLLM has a kernel",
+    )
 
 
 def _largest(holds: Callable[[int], bool], most: int) -> int:

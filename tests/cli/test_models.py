@@ -183,3 +183,19 @@ def test_a_name_for_other_weights_of_the_same_shape_is_not_added(lane: Lane, bun
 
     assert refused.exit_code == 2
     assert "weights of its own" in first(refused)["error"]["message"]
+
+
+def test_a_context_beyond_the_models_own_is_bad_input(lane: Lane, bundle: Path) -> None:
+    fit = lane("fit", "qwen3-8b", "--gpu", "h200", "--context", "50000", "--json")
+    add = lane("add", "qwen3-8b", "--bundle", str(bundle), "--gpu", "h200", "--context", "50000", "--json")
+
+    assert (fit.exit_code, add.exit_code) == (2, 2)
+    assert "takes at most 40960 tokens" in first(add)["error"]["message"]
+
+
+def test_a_precision_without_units_for_it_is_remarked_on(lane: Lane) -> None:
+    ampere = first(lane("fit", "llama-3.1-8b", "--gpu", "a100", "--precision", "fp8", "--json"))
+    hopper = first(lane("fit", "llama-3.1-8b", "--gpu", "h100", "--precision", "fp8", "--json"))
+
+    assert "no units for fp8" in ampere["caveats"][0]
+    assert not hopper["caveats"]
