@@ -174,8 +174,14 @@ def _print_models(models: Mapping[str, ModelStatus]) -> None:
         typer.echo(f"  {name:<28} {model.running} of {model.target} replicas{bounds}")
         if model.steps:
             step = model.steps[-1]
-            ago = timedelta(seconds=round(time.time() - step.at))
-            typer.echo(f"  {'':<28} {step.before} to {step.after}, {ago} ago: {step.because}")
+            typer.echo(f"  {'':<28} {step.before} to {step.after}, {_ago(step.at)}: {step.because}")
+        if model.replaced:
+            last = model.replaced[-1]
+            typer.echo(f"  {'':<28} a replica replaced, {_ago(last.at)}: {last.because}")
+
+
+def _ago(at: float) -> str:
+    return f"{timedelta(seconds=round(time.time() - at))} ago"
 
 
 def _address(settings: Settings) -> str:

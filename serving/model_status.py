@@ -7,7 +7,7 @@ from prometheus_client import Gauge
 
 from models.spec import ModelSpec
 from serving.private.deployment import deployment_name
-from serving.private.scaling_log import read_scaling_log
+from serving.private.scaling_log import read_replaced, read_scaling_log
 from serving.status import ModelStatus
 
 _replicas = Gauge(
@@ -41,6 +41,9 @@ def _status(model: ModelSpec, applications: Mapping[str, Any]) -> ModelStatus:
         least=model.least_replicas,
         most=model.most_replicas,
         steps=tuple(steps),
+        replaced=tuple(
+            sorted((one for owner in owners for one in read_replaced(owner, name)), key=lambda replaced: replaced.at)
+        ),
     )
 
 

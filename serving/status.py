@@ -20,14 +20,22 @@ class ScalingStep(Frozen):
     because: str
 
 
+class Replaced(Frozen):
+    """A replica that ended, when (Unix time) and why, and was started anew."""
+
+    at: float
+    because: str
+
+
 class ModelStatus(Frozen):
-    """How many replicas of a model run, how many should, within which bounds, and the latest changes, the newest last."""
+    """How many replicas of a model run, how many should, within which bounds; the latest changes and replacements, the newest last."""
 
     running: int
     target: int
     least: int
     most: int
     steps: tuple[ScalingStep, ...] = ()
+    replaced: tuple[Replaced, ...] = ()
 
 
 class Status(Frozen):

@@ -26,9 +26,11 @@ from serving.private.autoscaler import autoscaling_config
 from serving.private.coalesce import in_batches
 from serving.private.gauges import EngineGauges
 from serving.private.placement import executor_backend, placement_of, stages_are_whole
+from serving.private.scaling_log import note_replaced
 from serving.private.vitals import Vitals
 from serving.private.watchdog import StallClock, watch
 from serving.private.weights import Preparation, WeightsPolicy
+from serving.status import Replaced
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,9 @@ class PrivateModel:
         """
         log.error("the engine is given up, %s; this replica ends and is replaced", because)
         self._engine.kill()
+        self._gauges.count_end()
+        own = serve.get_replica_context()
+        note_replaced(own.app_name, own.deployment, Replaced(at=time.time(), because=because))
         os._exit(os.EX_SOFTWARE)
 
     async def vitals(self) -> Vitals:

@@ -25,6 +25,7 @@ _stall = _gauge("lane_engine_stall_limit_seconds", "Silence beyond which the eng
 _generated = Counter("lane_engine_generated_tokens_total", "Tokens generated", ["model"])
 _prompt = Counter("lane_engine_prompt_tokens_total", "Prompt tokens taken in", ["model"])
 _preemptions = Counter("lane_engine_preemptions_total", "Requests put back for want of KV cache", ["model"])
+_ended = Counter("lane_engine_ended_total", "Engines that died or hung, and were replaced", ["model"])
 
 
 class EngineGauges:
@@ -33,6 +34,11 @@ class EngineGauges:
     def __init__(self, model: str, replica: str) -> None:
         self._model, self._replica = model, replica
         self._before = Vitals()
+        _ended.labels(model).inc(0)
+
+    def count_end(self) -> None:
+        """Count that this replica ends for want of a working engine."""
+        _ended.labels(self._model).inc()
 
     def set(self, vitals: Vitals, private_waiting: int, clock: StallClock) -> None:
         """Show what is known now."""
