@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models.spec import ModelSpec
 from serving.private.engine import engine_arguments, prepare_environment
+from serving.processes import die_with_parent
 
 
 def command_line(spec: ModelSpec, folder: Path, port: int) -> list[str]:
@@ -40,7 +41,9 @@ def main() -> None:
     parser.add_argument("--spec", required=True, help="the model's spec as JSON")
     parser.add_argument("--folder", required=True, type=Path)
     parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--parent", required=True, type=int, help="the process with which the server ends")
     arguments = parser.parse_args()
+    die_with_parent(arguments.parent)  # What the kernel was asked for here holds on in the server.
     spec = ModelSpec.model_validate_json(arguments.spec)
     prepare_environment(spec)
     command = command_line(spec, arguments.folder, arguments.port)

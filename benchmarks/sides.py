@@ -36,7 +36,7 @@ def bare_vllm(spec: ModelSpec, folder: Path) -> Generator[Target]:
     """VLLM's own OpenAI server with our engine settings."""
     port = _free_port()
     command = [sys.executable, "-m", "benchmarks.bare", "--spec", spec.model_dump_json()]
-    command += ["--folder", str(folder), "--port", str(port)]
+    command += ["--folder", str(folder), "--port", str(port), "--parent", str(os.getpid())]
     with _process(command, _environment(), f"http://127.0.0.1:{port}/health"):
         yield Target("127.0.0.1", port, spec.name)
 

@@ -11,10 +11,13 @@ from cli.lines import write
 from router.errors import BadRequest
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from benchmarks.throughput.compare import Comparison
     from benchmarks.throughput.lengths import Lengths
     from benchmarks.throughput.sweep import Level, Measured
 
+_WIDE = 170
 bench_app = typer.Typer(no_args_is_help=True, help="Measure a model's throughput and latency, and compare two runs.")
 
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout, one value a line.")]
@@ -74,6 +77,9 @@ def run(
     The lane is asked as clients ask it (API address, key, router and all): the system that runs here, else one started for this run.
     Exit 0 when it was measured and the --slo, if any, holds at one level at least; 1 when not; 2 for bad input.
     """
+    import signal
+    import sys
+
     from rich.console import Console
 
     from benchmarks.throughput.outputs import stamp, write_profile, write_run
@@ -82,6 +88,8 @@ def run(
     from benchmarks.throughput.tables import table
     from serving.settings import read_settings
 
+    # So that what was started is ended then too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     settings = read_settings(bundle)
     terms = parse_terms(slo or "")
     asked = Run(
@@ -104,7 +112,7 @@ def run(
         paths = {"page": str(files[0]), "report": str(files[1]), "pictures": [str(file) for file in files[2:]]}
         write(orjson.dumps({"knee_concurrency": profile.knee_concurrency, "profile": str(written), **paths}))
     else:
-        console = Console()
+        console = _console()
         console.print(table(profile))
         for remark in report.remarks:
             console.print(f"[dim]{remark}[/dim]", highlight=False)
@@ -145,14 +153,20 @@ def _write_comparison(comparison: "Comparison") -> None:
 
 
 def _show_comparison(comparison: "Comparison") -> None:
-    from rich.console import Console
-
     from benchmarks.throughput.tables import comparison_table
 
-    console = Console()
+    console = _console()
     console.print(comparison_table(comparison))
     for difference in comparison.differences:
         console.print(f"A and B differ in {difference}", highlight=False)
+
+
+def _console() -> "Console":
+    """Tables are wide: where nobody's terminal sets the width, they get the room they need."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
 
 
 def _line(level: "Level", measured: "Measured") -> None:

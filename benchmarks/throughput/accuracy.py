@@ -44,7 +44,6 @@ HELD_OUT: Final = (
     (8, Around(64, 64, 0.5)),
     (16, Around(96, 64)),
     (20, Around(240, 24, 0.5)),
-    (28, Around(64, 32)),
 )
 
 
@@ -155,7 +154,8 @@ def main() -> None:
             sys.stdout.write(orjson.dumps(fields).decode() + "\n")
         sys.stdout.write(orjson.dumps({"median_errors": errors, "aims": AIMS}).decode() + "\n")
     else:
-        Console().print(table(rows, report.profile))
+        console = Console()
+        (console if console.is_terminal else Console(width=170)).print(table(rows, report.profile))
     sys.exit(any(errors[name] > aim for name, aim in AIMS.items()))
 
 

@@ -65,11 +65,10 @@ class Session:
     def measure(self, level: Level, lengths: Lengths, seed: int) -> Measured:
         """Put one level on the server, with a bar of its own."""
         shapes = self.shapes(lengths, level.requests, seed)
+        if not self.progress.console.is_terminal:
+            self.progress.console.print(f"{level}, {lengths}: {len(shapes)} requests", highlight=False)
         bar = self.progress.add_task(f"{level}, {lengths}", total=len(shapes))
-        try:
-            return self.sweep.measure(level, shapes, lambda: self.progress.advance(bar))
-        finally:
-            self.progress.update(bar, description=str(level))
+        return self.sweep.measure(level, shapes, lambda: self.progress.advance(bar))
 
 
 @contextmanager
@@ -95,7 +94,7 @@ def session(settings: Settings, run: Run, console: Console) -> Generator[Session
         starting = progress.add_task(f"starting {run.side}", total=None)
         with sides[run.side]() as side, load_tool(spec, folder, side.target.key) as tool:
             added = template_tokens(side, _PROBE_TOKENS, prompter.prompt(_PROBE_TOKENS, f"{run.seed}/probe"))
-            server = Server(side.base_url, side.target.model, added, side.scrape)
+            server = Server(side.base_url, side.target.model, spec.name, added, side.scrape)
             made = Session(spec, folder, side, tool, Sweep(tool, server, prompter, run.terms, run.seed), progress)
             warm = made.shapes(run.lengths, _WARM_UP, run.seed)
             progress.update(starting, description="warming up", total=len(warm))

@@ -68,10 +68,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under load: where, as which model, how many tokens its template adds to a prompt, and its engine's metrics."""
+    """A server under load: where, as what it is asked (a lane, say), which model then answers, and its engine's metrics.
+
+    `template_tokens`: what its chat template adds to a prompt.
+    """
 
     base_url: str
     model: str
+    engine_model: str
     template_tokens: int
     scrape: Scrape
 
@@ -98,7 +102,7 @@ class Sweep:
     def measure(self, level: Level, shapes: Sequence[Shape], ended: Callable[[], None]) -> Measured:
         """Send the requests of one level. Raises `LevelFailed` where fewer than half are answered."""
         order = self._order(level, shapes)
-        with metered() as power, watched(self.server.scrape) as vitals:
+        with metered() as power, watched(self.server.scrape, self.server.engine_model) as vitals:
             answered = self.tool.send(order, ended)
         samples = samples_of(answered)
         failed = len(shapes) - len(samples)

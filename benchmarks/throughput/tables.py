@@ -65,13 +65,15 @@ def knee_point(profile: Profile) -> Point | None:
 
 
 def table(profile: Profile) -> Table:
-    """Return the levels for a terminal."""
+    """Return the levels for a terminal, without the columns that have nothing to show."""
+    rows = [cells(point) for point in profile.points]
+    kept = [index for index in range(len(HEADINGS)) if any(row[index] not in {"", "-"} for row in rows)]
     shown = Table(title=f"{profile.model}, {title_of(profile)} (times in ms)", title_justify="left")
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="right")
+    for index in kept:
+        shown.add_column(HEADINGS[index], justify="right", no_wrap=index == 0)
     marked = knee_point(profile)
-    for point in profile.points:
-        shown.add_row(*cells(point), style="bold" if point is marked else None)
+    for point, row in zip(profile.points, rows, strict=True):
+        shown.add_row(*(row[index] for index in kept), style="bold" if point is marked else None)
     if profile.knee_concurrency is not None:
         shown.caption = f"knee: {profile.knee_concurrency:.1f} at once (95% of the plateau's throughput)"
     return shown
@@ -87,7 +89,8 @@ def comparison_table(comparison: "Comparison") -> Table:
     """Return a comparison for a terminal."""
     shown = Table(title="B held against A", title_justify="left")
     for heading in ("load", "measure", "A, median", "B, median", "B/A", "95% interval", "p (Holm)", ""):
-        shown.add_column(heading, justify="left" if heading in {"load", "measure", ""} else "right")
+        left = heading in {"load", "measure", ""}
+        shown.add_column(heading, justify="left" if left else "right", no_wrap=left)
     style = {"better": "green", "worse": "bold red", "same": None}
     for level, group in _by_level(comparison).items():
         for row in group:

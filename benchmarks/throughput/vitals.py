@@ -9,10 +9,17 @@ from typing import Final
 
 import httpx2
 
-_LINE: Final = re.compile(r"^(?:ray_)?vllm[:_](?P<name>\w+)(?:\{[^}]*\})?\s+(?P<value>[-+.\deE]+)\s*$", re.MULTILINE)
-_USE: Final = "kv_cache_usage_perc"
-_QUERIES: Final = "prefix_cache_queries_total"
-_HITS: Final = "prefix_cache_hits_total"
+_LINE: Final = re.compile(r"^(?P<name>[\w:]+)(?:\{(?P<labels>[^}]*)\})?\s+(?P<value>[-+.\deE]+)\s*$", re.MULTILINE)
+_MODEL: Final = re.compile(r'\bmodel(?:_name)?="(?P<model>[^"]*)"')
+_NAMES: Final = {
+    "lane_engine_kv_use": "use",
+    "vllm:kv_cache_usage_perc": "use",
+    "lane_engine_prefix_queried_tokens_total": "queries",
+    "vllm:prefix_cache_queries_total": "queries",
+    "lane_engine_prefix_hit_tokens_total": "hits",
+    "vllm:prefix_cache_hits_total": "hits",
+}
+"""What the ingress shows of the lane's engines, and what a bare server shows of its own."""
 _EVERY_SECONDS: Final = 0.5
 
 Scrape = Callable[[], str | None]
@@ -27,12 +34,15 @@ class Vitals:
     prefix_hits: float | None = None
 
 
-def metrics_in(text: str) -> dict[str, float]:
-    """Return vLLM's metrics by name, several engines of one name added up (a share: the fullest one's)."""
+def metrics_in(text: str, model: str) -> dict[str, float]:
+    """Return a model's `use`, `queries` and `hits`, several engines added up (of the shares: the fullest one's)."""
     found: dict[str, float] = {}
     for match in _LINE.finditer(text):
-        name, value = match["name"], float(match["value"])
-        found[name] = max(found.get(name, 0.0), value) if name == _USE else found.get(name, 0.0) + value
+        name, of = _NAMES.get(match["name"]), _MODEL.search(match["labels"] or "")
+        if name is None or of is None or of["model"] != model:
+            continue
+        value = float(match["value"])
+        found[name] = max(found.get(name, 0.0), value) if name == "use" else found.get(name, 0.0) + value
     return found
 
 
@@ -50,17 +60,17 @@ def scraped(address: str) -> Scrape:
 
 
 @contextmanager
-def watched(scrape: Scrape) -> Generator[Vitals]:
+def watched(scrape: Scrape, model: str) -> Generator[Vitals]:
     """Read the metrics twice a second while the block runs; what they said is there when it has ended."""
     vitals, ended = Vitals(), threading.Event()
-    before = metrics_in(scrape() or "")
+    before = metrics_in(scrape() or "", model)
     uses: list[float] = []
 
     def watch() -> None:
         while not ended.wait(_EVERY_SECONDS):
-            seen = metrics_in(scrape() or "")
-            if _USE in seen:
-                uses.append(seen[_USE])
+            seen = metrics_in(scrape() or "", model)
+            if "use" in seen:
+                uses.append(seen["use"])
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -69,9 +79,9 @@ def watched(scrape: Scrape) -> Generator[Vitals]:
     finally:
         ended.set()
         thread.join(10)
-        after = metrics_in(scrape() or "")
+        after = metrics_in(scrape() or "", model)
         vitals.kv_use = max(uses, default=None)
-        if _QUERIES in after:
-            asked = after[_QUERIES] - before.get(_QUERIES, 0.0)
-            hit = after.get(_HITS, 0.0) - before.get(_HITS, 0.0)
+        if "queries" in after:
+            asked = after["queries"] - before.get("queries", 0.0)
+            hit = after.get("hits", 0.0) - before.get("hits", 0.0)
             vitals.prefix_hits = hit / asked if asked > 0 else 0.0

@@ -24,6 +24,8 @@ _silent = _gauge("lane_engine_silent_seconds", "Seconds since the engine last sh
 _stall = _gauge("lane_engine_stall_limit_seconds", "Silence beyond which the engine is replaced")
 _generated = Counter("lane_engine_generated_tokens_total", "Tokens generated", ["model"])
 _prompt = Counter("lane_engine_prompt_tokens_total", "Prompt tokens taken in", ["model"])
+_queried = Counter("lane_engine_prefix_queried_tokens_total", "Prompt tokens looked for in the prefix cache", ["model"])
+_hit = Counter("lane_engine_prefix_hit_tokens_total", "Of these, tokens that were there", ["model"])
 _preemptions = Counter("lane_engine_preemptions_total", "Requests put back for want of KV cache", ["model"])
 _ended = Counter("lane_engine_ended_total", "Engines that died or hung, and were replaced", ["model"])
 
@@ -55,3 +57,5 @@ class EngineGauges:
         _generated.labels(self._model).inc(vitals.generated_tokens_total - before.generated_tokens_total)
         _prompt.labels(self._model).inc(vitals.prompt_tokens_total - before.prompt_tokens_total)
         _preemptions.labels(self._model).inc(vitals.preemptions_total - before.preemptions_total)
+        _queried.labels(self._model).inc(vitals.prefix_queried_tokens_total - before.prefix_queried_tokens_total)
+        _hit.labels(self._model).inc(vitals.prefix_hit_tokens_total - before.prefix_hit_tokens_total)

@@ -18,9 +18,12 @@ class Vitals:
     generated_tokens_total: int = 0
     finished_total: int = 0
     preemptions_total: int = 0
+    prefix_queried_tokens_total: int = 0
+    prefix_hit_tokens_total: int = 0
 
     def plus(self, scheduler: Any | None, iteration: Any | None) -> "Vitals":
         """Return what is known after one more step: vLLM's `SchedulerStats` and `IterationStats`, either of which may be missing."""
+        prefix = None if scheduler is None else scheduler.prefix_cache_stats
         return Vitals(
             running=self.running if scheduler is None else scheduler.num_running_reqs,
             waiting=self.waiting
@@ -31,6 +34,8 @@ class Vitals:
             generated_tokens_total=self.generated_tokens_total + (iteration.num_generation_tokens if iteration else 0),
             finished_total=self.finished_total + (len(iteration.finished_requests) if iteration else 0),
             preemptions_total=self.preemptions_total + (iteration.num_preempted_reqs if iteration else 0),
+            prefix_queried_tokens_total=self.prefix_queried_tokens_total + (prefix.queries if prefix else 0),
+            prefix_hit_tokens_total=self.prefix_hit_tokens_total + (prefix.hits if prefix else 0),
         )
 
 

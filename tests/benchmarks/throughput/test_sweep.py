@@ -59,7 +59,7 @@ def folder_with_words(folder: Path, *, everyday: bool) -> Path:
 
 
 def sweep_of(server: SteadyServer, prompter: Prompter, slo: str = "") -> Sweep:
-    return Sweep(server, Server("http://x", "m", TEMPLATE, lambda: None), prompter, parse_terms(slo), seed=1)
+    return Sweep(server, Server("http://x", "private", "m", TEMPLATE, lambda: None), prompter, parse_terms(slo), seed=1)
 
 
 def shapes_for(level: Level) -> tuple[Shape, ...]:

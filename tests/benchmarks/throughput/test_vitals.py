@@ -14,30 +14,32 @@ vllm:prefix_cache_hits_total{engine="0",model_name="m"} 250.0
 vllm:e2e_request_latency_seconds_bucket{le="+Inf"} 7
 other_total 5
 """
-BY_RAY = 'ray_vllm_kv_cache_usage_perc{replica="a"} 0.1\nray_vllm_kv_cache_usage_perc{replica="b"} 0.4\n'
+OURS = """lane_engine_kv_use{model="m",replica="a"} 0.1
+lane_engine_kv_use{model="m",replica="b"} 0.4
+lane_engine_kv_use{model="other",replica="c"} 0.9
+lane_engine_prefix_queried_tokens_total{model="m"} 1000.0
+"""
 
 
-def test_vllms_metrics_are_found_by_name() -> None:
-    assert metrics_in(OWN)["kv_cache_usage_perc"] == 0.25
-    assert "other_total" not in metrics_in(OWN)
+def test_a_bare_servers_metrics_are_found_by_name() -> None:
+    assert metrics_in(OWN, "m") == {"use": 0.25, "queries": 1000, "hits": 250}
 
 
-def test_of_several_engines_the_fullest_counts_and_counters_add_up() -> None:
-    assert metrics_in(BY_RAY)["kv_cache_usage_perc"] == 0.4
-    assert metrics_in(OWN + OWN)["prefix_cache_hits_total"] == 500
+def test_of_several_engines_of_the_model_the_fullest_counts() -> None:
+    assert metrics_in(OURS, "m") == {"use": 0.4, "queries": 1000}
 
 
 def test_hits_are_those_of_the_watched_time() -> None:
     said = iter((OWN, OWN.replace("1.0e+03", "2000").replace("250.0", "1000")))
 
-    with watched(lambda: next(said, OWN)) as vitals:
+    with watched(lambda: next(said, OWN), "m") as vitals:
         pass
 
     assert vitals.prefix_hits == pytest.approx(0.75)
 
 
 def test_what_can_not_be_read_is_none() -> None:
-    with watched(lambda: None) as vitals:
+    with watched(lambda: None, "m") as vitals:
         pass
 
     assert (vitals.kv_use, vitals.prefix_hits) == (None, None)
