@@ -132,7 +132,7 @@ def fit_steps(profile: Profile) -> StepFit:
         start,
         loss="soft_l1",
         f_scale=0.1,
-        max_nfev=30,
+        max_nfev=100,
         diff_step=0.01,
     )
     fit = _fit_of(np.exp(solved.x))
