@@ -117,15 +117,22 @@ def test_a_model_is_added_beside_the_others_and_nothing_else_changes(lane: Lane,
     spec = ModelSpec.model_validate(models_of(bundle)[-1])
     assert (spec.gpu, spec.gpus_per_replica, spec.replicas) == ("h100", 2, 2)
     assert spec.engine.tensor_parallel_size == 2
-    assert spec.source == "hub:RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic"
+    assert spec.source.startswith("hub:RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic@")
     [line] = [line for line in after.splitlines() if "max_num_batched_tokens" in line]
     assert line.partition("# ")[2] == first(added)["because"]["engine.max_num_batched_tokens"]
 
 
 @pytest.mark.parametrize(
-    "name", ["llama-3.1-8b", "mistral-small", "mixtral", "qwen2.5-7b", "qwen3-8b", "qwen3-30b-a3b"]
+    ("name", "gpu"),
+    [
+        ("llama-3.1-8b", "h100:2"),
+        ("mistral-small", "a100:2"),
+        ("mixtral", "b200:2"),
+        ("qwen2.5-7b", "l4:2"),
+        ("qwen3-8b", "mi300x"),
+        ("qwen3-30b-a3b", "h200:2"),
+    ],
 )
-@pytest.mark.parametrize("gpu", ["h100:2", "b200:2", "a100:2"])
 def test_no_cpu_workaround_is_added_to_a_gpu(lane: Lane, bundle: Path, name: str, gpu: str) -> None:
     plain = ModelSpec.model_fields["engine"].default
     (bundle / "lanes.yaml").unlink()  # What does not check anyway is not checked: this test is about what is written.
