@@ -7,6 +7,7 @@ import typer
 
 from cli import (
     add_model,
+    airgap,
     approvers,
     ask,
     change,
@@ -82,6 +83,8 @@ app.add_typer(bundle_app, name="bundle")
 app.add_typer(policy_app, name="policy")
 for command in (nodes.init, nodes.token, nodes.enrol, nodes.join, nodes.check, nodes_ray.drain, nodes.leave):
     cluster_app.command()(command)
+cluster_app.command()(airgap.bundle)
+cluster_app.command()(airgap.install)
 cluster_app.command("status")(nodes_ray.cluster_status)
 app.add_typer(cluster_app, name="cluster")
 models_app.command()(fetch.fetch)

@@ -46,11 +46,9 @@ def refusals() -> Iterator[None]:
 
 
 @contextmanager
-def one_bar(what: str, folder: Path) -> "Iterator[Callable[[int], None]]":
-    """Show a bar for the bytes of one folder."""
+def one_bar(what: str, size_bytes: int | None) -> "Iterator[Callable[[int], None]]":
+    """Show a bar for so many bytes."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    from models.manifest import folder_bytes
 
     columns = (
         TextColumn("{task.description}"),
@@ -60,7 +58,7 @@ def one_bar(what: str, folder: Path) -> "Iterator[Callable[[int], None]]":
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(what, total=folder_bytes(folder) if folder.is_dir() else None)
+        bar = progress.add_task(what, total=size_bytes)
         yield lambda count: progress.advance(bar, count)
 
 

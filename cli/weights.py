@@ -56,7 +56,7 @@ def verify(
         folders = sealed_folders(settings.models)
     refused = False
     for folder in folders:
-        with one_bar(f"Hashing {folder.name}", folder) as advance:
+        with one_bar(f"Hashing {folder.name}", _bytes_of(folder)) as advance:
             slowly = paced(advance, mib_per_second * _MIB) if mib_per_second else advance
             try:
                 admitted = verify_folder(folder, trusted_here(settings), now, slowly)
@@ -88,7 +88,7 @@ def sign(
 
     settings = read_settings()
     folder = folder_of(settings, model)
-    with refusals(), one_bar(f"Hashing {folder.name}", folder) as advance:
+    with refusals(), one_bar(f"Hashing {folder.name}", _bytes_of(folder)) as advance:
         let_go(folder)
         digest = (verify_folder if (folder / MANIFEST).exists() else write_manifest)(folder, advance)
         if key is not None:
@@ -129,3 +129,9 @@ def evict(
         line = {"model": one.name, "bytes": one.size_bytes, "used": used, "in_bundle": one.name in keep}
         stays = "  in the bundle" if one.name in keep else ""
         say_or_print(line, f"{one.name:<32} {one.size_bytes / 1e9:8.2f} GB  used {used:%Y-%m-%d}{stays}", json=json)
+
+
+def _bytes_of(folder: Path) -> int | None:
+    from models.manifest import folder_bytes
+
+    return folder_bytes(folder) if folder.is_dir() else None
