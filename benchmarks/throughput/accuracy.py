@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,24 +115,19 @@ def table(rows: Sequence[Row], profile: Profile) -> Table:
 
 
 def run(side: str, seed: int, out: Path | None, console: Console) -> tuple[Report, tuple[Row, ...]]:
-    """Measure, write the sweep's profile and report, predict."""
+    """Measure, write the sweep's report and profile and the held-out points (`held-out.json`), predict."""
     settings = read_settings()
     asked = Run(MODEL, "engine" if side == "engine" else "lane", CALIBRATION[0][1], (), seed=seed)
     with session(settings, asked, console) as made:
         measured = measure_all(made, seed)
         report = report_of(made, asked, [measured[point] for point in CALIBRATION])
-    profile = report.profile
-    at = stamp_of(profile)
-    write_run(report, out or settings.home / "benchmarks" / MODEL / at, ())
+    profile, held_out = report.profile, {point: measured[point].point for point in HELD_OUT}
+    folder = out or settings.home / "benchmarks" / MODEL / stamp(datetime.fromisoformat(profile.at))
+    write_run(report, folder, ())
+    kept = [{"lengths": str(lengths)} | point.model_dump(mode="json") for (_, lengths), point in held_out.items()]
+    (folder / "held-out.json").write_bytes(orjson.dumps(kept))
     write_profile(profile, settings.profiles)
-    return report, rows_of(profile, {point: measured[point].point for point in HELD_OUT})
-
-
-def stamp_of(profile: Profile) -> str:
-    """Return a profile's time as files are named by it."""
-    from datetime import datetime
-
-    return stamp(datetime.fromisoformat(profile.at))
+    return report, rows_of(profile, held_out)
 
 
 def main() -> None:

