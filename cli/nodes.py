@@ -105,6 +105,10 @@ def join(
         str | None,
         typer.Option(help="This machine's name in nodes.yaml; by default its host name.", show_default=False),
     ] = None,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(help="Where other nodes reach this one; by default all its addresses.", show_default=False),
+    ] = None,
     all_reduce: Annotated[
         bool, typer.Option("--all-reduce/--no-all-reduce", help="Measure an all-reduce where there are several GPUs.")
     ] = True,
@@ -124,7 +128,9 @@ def join(
     own = name or platform.node().split(".")[0].lower()
     found = Head.find(head, JoinToken.parse(token), own)
     with Console(stderr=True).status("Looking at this machine"):
-        admitted = admit(Layout(root), found, _addresses(), examine_machine(), Nvml(), measure if all_reduce else None)
+        admitted = admit(
+            Layout(root), found, address or _addresses(), examine_machine(), Nvml(), measure if all_reduce else None
+        )
     _tell_checks(admitted.checks, json=json)
     _tell_files(admitted.files, json=json)
     _systemd(root, _units(admitted.files), start=start)
@@ -134,6 +140,7 @@ def check(
     all_reduce: Annotated[
         bool, typer.Option("--all-reduce", help="Measure an all-reduce too (takes all GPUs).")
     ] = False,
+    drain: Annotated[bool, typer.Option("--drain", help="Where it is unfit, have it take no new work.")] = False,
     root: Root = SLASH,
     json: Json = False,
 ) -> None:
@@ -146,8 +153,23 @@ def check(
     node = this_node(Layout(root)).node
     checks = fitness(node, Nvml(), measure if all_reduce else None)
     _tell_checks(checks, json=json)
-    if node.private and unfit(checks):
+    if failed := unfit(checks) if node.private else ():
+        if drain:
+            _drain_here(root, node.name, ", ".join(f"{one.name}: {one.seen}" for one in failed))
         raise typer.Exit(1)
+
+
+_DRAIN_SECONDS: Final = 600
+
+
+def _drain_here(root: Path, name: str, because: str) -> None:
+    """Take this node out of work, as `lane cluster drain` would."""
+    address, own = enter_ray(root)
+    from cluster.nodes.ray_cluster import connected, drain, node_called, nodes_of
+
+    with connected(address, own):
+        drain(address, node_called(nodes_of(address, with_gpus=False), name), _DRAIN_SECONDS, because)
+    typer.echo(f"{name} takes no new work", err=True)
 
 
 def _addresses() -> tuple[str, ...]:
@@ -164,7 +186,9 @@ def _addresses() -> tuple[str, ...]:
 
 
 def _units(files: Iterable[Path]) -> list[str]:
-    return [path.name for path in files if path.suffix == ".service"]
+    """Return the units to start: not those that another one starts."""
+    started = [path.name for path in files if path.suffix in {".service", ".timer"}]
+    return [unit for unit in started if unit != "lane-check.service"]
 
 
 def _systemd(root: Path, units: Sequence[str], *, start: bool) -> None:
@@ -224,7 +248,7 @@ def leave(
     if node is None:
         this_node(layout)
         if root == SLASH:
-            units = [path.name for path in layout.units.glob("lane-*.service")]
+            units = [path.name for path in layout.units.glob("lane-*")]
             subprocess.run(["systemctl", "disable", "--now", *units], check=False)  # noqa: S603, S607 - our own units
         gone = forget_here(layout)
         for path in gone:
@@ -241,14 +265,14 @@ def leave(
         raise typer.Exit(1)
 
 
-def enter_ray(root: Path) -> str:
-    """Take up the environment of Ray on this machine, where it has one, and return the address of its head. Raises `NotSetUp`."""
+def enter_ray(root: Path) -> tuple[str, str | None]:
+    """Take up the environment of Ray on this machine; return the address of its head and our own. Raises `NotSetUp`."""
     from cluster.nodes.layout import Layout
     from cluster.nodes.setup import this_node
 
     layout = Layout(root)
-    address = this_node(layout).ray_address
+    this = this_node(layout)
     for line in layout.ray_environment_file.read_text().splitlines():
         variable, _, value = line.partition("=")
         os.environ[variable] = value
-    return address
+    return this.ray_address, None if this.node.address is None else str(this.node.address)

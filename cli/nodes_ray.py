@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def cluster_status(root: Root = SLASH, json: Json = False) -> None:
     """List the nodes: alive, draining, what they offer and have free, their replicas and GPUs. Exit 1 where one is gone or drains."""
-    address = enter_ray(root)
+    address, own = enter_ray(root)
     from cluster.nodes.ray_cluster import connected, nodes_of
 
-    with connected(address):
+    with connected(address, own):
         nodes = nodes_of(address)
     if json:
         for node in nodes:
@@ -40,11 +40,11 @@ def drain(
     json: Json = False,
 ) -> None:
     """Stop new work on a node, let its replicas be replaced and its streams finish; then it leaves. Exit 1 where it has not in time."""
-    address = enter_ray(root)
+    address, own = enter_ray(root)
     from cluster.nodes.ray_cluster import connected, drain, node_called, nodes_of, wait_until_gone
 
     began = time.monotonic()
-    with connected(address), Console(stderr=True).status("asking Ray") as spinner:
+    with connected(address, own), Console(stderr=True).status("asking Ray") as spinner:
         found = node_called(nodes_of(address, with_gpus=False), node)
         drain(address, found, seconds, "lane cluster drain")
 

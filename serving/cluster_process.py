@@ -114,12 +114,13 @@ def _start_ray(folder: Path) -> None:
 
 
 def _join_ray(address: str) -> None:
-    """Connect to a cluster that systemd's units run. Ends the process with `TRY_AGAIN` while there is none yet.
+    """Connect to the cluster that systemd's units run, on its head. Ends the process with `TRY_AGAIN` while there is none yet.
 
     The token and the certificates that its ports ask for are named by the environment (`/etc/lane/ray.env`).
     """
     try:
-        ray.init(address=address, log_to_driver=False)
+        # Ray would guess this machine's address from its routes; the head's is the one that its raylet has.
+        ray.init(address=address, log_to_driver=False, _node_ip_address=address.rpartition(":")[0])
     except Exception as error:  # noqa: BLE001 - Ray raises a bare Exception here
         log.warning("no Ray at %s: %s", address, error)
         sys.exit(TRY_AGAIN)

@@ -48,12 +48,12 @@ class NodeStatus(Frozen):
 
 
 @contextmanager
-def connected(ray_address: str) -> Iterator[None]:
-    """Be a driver of that cluster for a while. Raises `RayRefused`."""
+def connected(ray_address: str, own_address: str | None) -> Iterator[None]:
+    """Be a driver of that cluster for a while, at this machine's raylet (None: Ray guesses where). Raises `RayRefused`."""
     import ray
 
     try:
-        ray.init(address=ray_address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        ray.init(address=ray_address, log_to_driver=False, logging_level="ERROR", _node_ip_address=own_address)
     except Exception as error:
         raise RayRefused(f"no Ray at {ray_address}: {error}; `systemctl status lane-ray` says more") from error
     try:

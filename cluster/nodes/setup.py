@@ -22,7 +22,7 @@ from cluster.nodes.joining import Credentials
 from cluster.nodes.layout import ENROL_USER, USER, Layout
 from cluster.nodes.register import Register
 from cluster.nodes.tokens import JoinToken
-from cluster.nodes.units import enrol_unit, environment_file, ray_unit, ray_variables
+from cluster.nodes.units import CHECK_TIMER, check_unit, enrol_unit, environment_file, ray_unit, ray_variables
 from router.bundle import Bundle
 from router.contract import Frozen
 
@@ -152,8 +152,13 @@ def enrolment_of(layout: Layout, clock: Callable[[], float] = time.time) -> Enro
 
 def forget_here(layout: Layout) -> list[Path]:
     """Take away what `init` or `join` wrote: units, certificate, key, token. What the router keeps in its home stays."""
-    units = ("lane-ray.service", "lane-enrol.service", "lane-node.service", "lane-door.service")
-    names = [*(layout.units / unit for unit in units), layout.node_file, layout.ray_environment_file, layout.ray_token]
+    units = ("ray.service", "enrol.service", "node.service", "door.service", "check.service", "check.timer")
+    names = [
+        *(layout.units / f"lane-{unit}" for unit in units),
+        layout.node_file,
+        layout.ray_environment_file,
+        layout.ray_token,
+    ]
     names += [layout.etc / "nodes.yaml", layout.etc / "site.yaml"]
     names += [path for folder in (layout.tls, layout.enrol) if folder.exists() for path in sorted(folder.iterdir())]
     gone = [path for path in names if path.exists()]
@@ -164,7 +169,10 @@ def forget_here(layout: Layout) -> list[Path]:
 
 def _ray_files(layout: Layout, this: ThisNode, site: Site, token: SecretStr) -> list[Path]:
     layout.make_state()
+    watched = this.node.gpu_count > 0
     return [
+        *([layout.write(layout.units / "lane-check.service", check_unit(site))] if watched else []),
+        *([layout.write(layout.units / "lane-check.timer", CHECK_TIMER)] if watched else []),
         layout.write(layout.node_file, this.model_dump_json()),
         layout.write(layout.ray_token, token.get_secret_value(), user=USER),
         layout.write(layout.ray_environment_file, environment_file(ray_variables(this.node))),

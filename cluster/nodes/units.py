@@ -43,7 +43,6 @@ def ray_command(node: Node, ray_address: str) -> list[str]:
         f"--port={ray_address.rpartition(':')[2]}",
         "--include-dashboard=false",
         "--dashboard-host=127.0.0.1",
-        "--ray-client-server-port=0",  # Ray Client's server is one port more that runs code; nobody here uses it.
         "--temp-dir=/var/lib/lane/ray",
     ]
 
@@ -77,6 +76,37 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {addresses([*site.nodes, *(site.clients if node.head else ())])}
 [Install]
 WantedBy=multi-user.target
+"""
+
+
+def check_unit(site: Site) -> str:
+    """Return `lane-check.service`: one look at the GPUs, and an unfit node takes no new work. As root, who may read the kernel's log."""
+    return f"""\
+[Unit]
+Description=private-lane: are this node's GPUs well?
+After=lane-ray.service
+
+[Service]
+Type=oneshot
+ExecStart=/opt/lane/bin/lane cluster check --drain
+TimeoutStartSec=300
+Environment=PYTHONSAFEPATH=1
+NoNewPrivileges=yes
+ProtectHome=yes
+InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door -/var/lib/lane-enrol
+{addresses(site.nodes)}"""
+
+
+CHECK_TIMER: Final = """\
+[Unit]
+Description=private-lane: look at this node's GPUs every five minutes
+
+[Timer]
+OnBootSec=10min
+OnUnitInactiveSec=5min
+
+[Install]
+WantedBy=timers.target
 """
 
 

@@ -97,7 +97,7 @@ def test_an_all_reduce_over_two_real_processes_sums_rightly_and_has_a_rate() -> 
     assert result.bus_bytes_per_second > 1e6
 
 
-@pytest.mark.slow
+@pytest.mark.exam
 def test_an_all_reduce_without_its_gpus_fails_in_words() -> None:
     with pytest.raises(AllReduceFailed, match="a process of 2 failed"):
         all_reduce(2, "nccl", 1 << 20, 3, 240)
