@@ -10,10 +10,14 @@ from typing import Final
 
 from cluster.planner.answer import Ground
 from cluster.planner.capacity import Option
+from cluster.planner.efficiencies import calibration
 from cluster.planner.exact import ExactSteps
 from cluster.planner.fitted import limits_of, steps_from
 from cluster.planner.load import Trace
 from cluster.planner.price import Offer
+from cluster.planner.remembered import Remembered
+from cluster.planner.replica import EngineLimits
+from cluster.planner.roofline import roofline
 from cluster.planner.simulate import Routing
 from cluster.profile import Profile, newest_profile
 from models.catalogue import Entry, engine_for, find_model
@@ -28,7 +32,16 @@ from router.errors import BadRequest
 
 _SEQUENCES: Final = 256
 _BATCHED_TOKENS: Final = 8192
-_KV_FORMATS: Final[dict[str, KvFormat]] = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp32": "fp32", "auto": "bf16"}
+_NARROW: Final[frozenset[Precision]] = frozenset({"fp8", "fp4", "mxfp4"})
+_KV_FORMATS: Final[dict[str, KvFormat]] = {
+    "auto": "bf16",
+    "bf16": "bf16",
+    "fp16": "fp16",
+    "fp32": "fp32",
+    "fp8": "fp8",
+    "fp8_e4m3": "fp8",
+    "fp8_e5m2": "fp8",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
         return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(profile, priced=False), notes, profile)
     entry, gpu, most = _known(asked, spec)
     trace, notes = _within(asked.trace, entry.architecture.context)
-    wish = _wish(asked, entry, gpu, trace)
+    wish = _wish(asked, spec, entry, gpu, trace)
     profile = newest_profile(profiles, asked.model, gpu.name)
     measured = {option.layout: option for option in ([_measured(profile)] if profile is not None else [])}
     options, unfit = _reckoned(entry, gpu, most, wish)
@@ -94,7 +107,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
         offers=offers,
         routing=routing,
         grounds=(*_grounds(profile, priced=True), *_memory_grounds(entry, gpu, wish)),
-        notes=notes,
+        notes=(*notes, *_cache_note(asked, spec, wish)),
         profile=profile,
     )
 
@@ -122,7 +135,11 @@ def _within(trace: Trace, context_tokens: int | None) -> tuple[Trace, tuple[str,
     return kept, (f"{left_out} requests are longer than the model's context of {context_tokens:,} tokens: left out",)
 
 
-def _wish(asked: Asked, entry: Entry, gpu: Gpu, trace: Trace) -> Wish:
+def _wish(asked: Asked, spec: ModelSpec | None, entry: Entry, gpu: Gpu, trace: Trace) -> Wish:
+    """Return what one engine is to hold. `--precision fp8` is meant as published tables mean it: weights and cache.
+
+    Without it the cache is in the format that the bundle or the catalogue sets, which is mostly 16 bits.
+    """
     arguments = {name: argument.value for name, argument in engine_for(entry, gpu.name).items()}
     setup = entry.setup_for(gpu.name)
     try:
@@ -135,7 +152,10 @@ def _wish(asked: Asked, entry: Entry, gpu: Gpu, trace: Trace) -> Wish:
         )
     except UnknownPrecision as error:
         raise BadRequest(str(error), "--precision") from error
-    kv = _KV_FORMATS.get((asked.kv or str(arguments.get("kv_cache_dtype", "auto"))).lower())
+    own = spec.engine.kv_cache_dtype if spec is not None else str(arguments.get("kv_cache_dtype", "auto"))
+    if asked.precision is not None and own == "auto" and precision in _NARROW and "fp8" in gpu.flops:
+        own = "fp8"
+    kv = _KV_FORMATS.get((asked.kv or own).lower())
     if kv is None:
         raise BadRequest(f"no KV format is called {asked.kv!r}; known: {', '.join(_KV_FORMATS)}", "--kv")
     return Wish(
@@ -148,17 +168,27 @@ def _wish(asked: Asked, entry: Entry, gpu: Gpu, trace: Trace) -> Wish:
     )
 
 
+def _cache_note(asked: Asked, spec: ModelSpec | None, wish: Wish) -> tuple[str, ...]:
+    if wish.kv != "fp8" or asked.kv is not None or (spec is not None and spec.engine.kv_cache_dtype != "auto"):
+        return ()
+    return ("planned with an FP8 cache, as FP8 figures are published: set engine.kv_cache_dtype: fp8, or plan with --kv bf16",)
+
+
 def _reckoned(entry: Entry, gpu: Gpu, most: int, wish: Wish) -> tuple[list[Option], list[tuple[str, str]]]:
     """Return each power of two of GPUs up to a node's that fits; pipelines only where tensor parallelism alone does not."""
     fits, unfit = _fits(entry, gpu, most, wish, pipelines=False)
     if not fits:
         fits, more = _fits(entry, gpu, most, wish, pipelines=True)
         unfit += more
-    if fits:
-        raise BadRequest(
-            f"{entry.name} on {gpu.name} is not measured: lane bench run {entry.name} --sweep on such a node writes its profile"
+    options = [
+        Option(
+            layout=one.layout.name,
+            gpus=one.layout.gpus,
+            times=Remembered(roofline(entry.name, entry.architecture, gpu, one, calibration())),
+            limits=EngineLimits(max_batched_tokens=wish.batched_tokens),
         )
-    options: list[Option] = []
+        for one in fits
+    ]
     return options, unfit
 
 
