@@ -171,7 +171,9 @@ def _wish(asked: Asked, spec: ModelSpec | None, entry: Entry, gpu: Gpu, trace: T
 def _cache_note(asked: Asked, spec: ModelSpec | None, wish: Wish) -> tuple[str, ...]:
     if wish.kv != "fp8" or asked.kv is not None or (spec is not None and spec.engine.kv_cache_dtype != "auto"):
         return ()
-    return ("planned with an FP8 cache, as FP8 figures are published: set engine.kv_cache_dtype: fp8, or plan with --kv bf16",)
+    return (
+        "planned with an FP8 cache, as FP8 figures are published: set engine.kv_cache_dtype: fp8, or plan with --kv bf16",
+    )
 
 
 def _reckoned(entry: Entry, gpu: Gpu, most: int, wish: Wish) -> tuple[list[Option], list[tuple[str, str]]]:

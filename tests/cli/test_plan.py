@@ -112,6 +112,43 @@ def test_what_can_not_be_understood_is_told(lane: Lane, arguments: tuple[str, ..
     assert said in " ".join(result.stderr.split())
 
 
+def test_a_70b_model_in_fp8_on_two_h100_has_its_knee_between_50_and_100(lane: Lane) -> None:
+    """The anchor: 5,000 tokens in and 500 out."""
+    result = lane(
+        "--model", "llama-3.3-70b", "--gpu", "h100:2", "--precision", "fp8", "--rps", "1", "--isl", "5000", "--osl", "500", "--json"
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    plan = answer(result)
+    assert plan["layout"] == "TP2"
+    assert 50 <= plan["knee_concurrency"] <= 100
+    assert 1 / 1.5 < plan["plateau"]["output_tokens_per_second"] / plan["replicas"] / 898 < 1.5  # NVIDIA publishes 898
+
+
+def test_what_may_leave_is_elastic_and_priced_both_ways(lane: Lane) -> None:
+    result = lane(
+        "--model", "llama-3.1-8b", "--gpu", "h100", "--rps", "60", "--isl", "2000", "--osl", "300", "--max-gpus", "1",
+        "--slo", "ttft_p95=1s,tpot_p95=40ms", "--restricted-share", "0.35", "--n-plus", "1", "--json",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    plan = answer(result)
+    assert plan["elastic_replicas"] > 0
+    assert plan["guaranteed_replicas"] >= 2
+    offers = {offer["lane"]: offer for offer in plan["cost"]["hosted"]}
+    assert offers["premium"]["elastic_usd_per_hour"] == pytest.approx(60 * 3600 * 0.65 * (2000 * 2 + 300 * 8) / 1e6)
+    assert offers["premium"]["elastic_cheaper"] == "own"
+    assert 0 < offers["premium"]["break_even_utilisation"] < 1
+    assert {ground["provenance"] for ground in plan["grounds"]} == {"fitted", "computed", "assumed"}
+
+
+def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane) -> None:
+    result = lane("--model", "llama-3.3-70b", "--gpu", "l4:2", *LOAD, "--json")
+
+    assert result.exit_code == 1
+    assert "GiB a GPU are missing" in answer(result)["because"]
+
+
 def test_the_settings_that_follow_are_written_into_the_bundle_and_its_comments_stay(
     measured: Lane, tmp_path: Path
 ) -> None:
