@@ -21,10 +21,15 @@ from cluster.planner.steps import StepTimes
 SHARES: Final = tuple(step / 100 for step in (2, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85))
 """Shares of a replica's plateau that are tried; none above 85%, where a queue that is still stable takes minutes to drain."""
 
+SIZING_REQUESTS: Final = 1500
+"""Requests that one replica is asked while its largest rate is sought."""
+
 _CONCURRENCIES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 _ROUNDS: Final = 8
 _MANY: Final = 128
 """From this concurrency on fewer rounds say as much."""
+_SAMPLE: Final = 256
+"""Requests, evenly from the whole load, that each point of the curve serves at least once: so all points serve the same mix."""
 _FLAT: Final = 1.005
 _BEYOND_FULL: Final = 1.5
 """How far past a full cache the curve is followed: there it can only fall."""
@@ -78,10 +83,11 @@ def capacity_of(option: Option, trace: Trace, level: Level, routing: Routing = "
     if max_concurrency(option, trace) < 1:
         return None
     fleet = Fleet(option.times, 1, option.limits, routing)
+    mix = trace.sampled(_SAMPLE)
     curve: list[CurvePoint] = []
     plateau = 0.0
     for concurrency in _concurrencies(option, trace):
-        outcome = closed_loop(fleet, trace, concurrency, rounds=_ROUNDS if concurrency < _MANY else _ROUNDS // 2)
+        outcome = closed_loop(fleet, mix, concurrency, rounds=_rounds(concurrency, mix))
         if not outcome.served:
             return None
         curve.append(CurvePoint(concurrency, outcome.output_tokens_per_second, level.waits(outcome)))
@@ -90,6 +96,12 @@ def capacity_of(option: Option, trace: Trace, level: Level, routing: Routing = "
             break
     rate = plateau * _largest_share(fleet, trace, level, plateau)
     return Capacity(option, trace, level, tuple(curve), plateau, rate)
+
+
+def _rounds(concurrency: int, mix: Trace) -> int:
+    alike = len({(request.prompt_tokens, request.output_tokens) for request in mix.requests}) == 1
+    least = _ROUNDS if concurrency < _MANY else _ROUNDS // 2
+    return least if alike else max(least, -(-len(mix.requests) // concurrency))
 
 
 def _concurrencies(option: Option, trace: Trace) -> Iterator[int]:
@@ -117,4 +129,4 @@ def _largest_share(fleet: Fleet, trace: Trace, level: Level, plateau: float) -> 
 
 
 def _outcome(fleet: Fleet, trace: Trace, requests_per_second: float) -> Outcome:
-    return simulate(fleet, trace.at_rate(requests_per_second))
+    return simulate(fleet, trace.dealt(requests_per_second).first(SIZING_REQUESTS))

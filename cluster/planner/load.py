@@ -23,11 +23,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Requests in the order of their arrival, the first at 0. `prefix_block_tokens`: how long one block of `prefix` is."""
+    """Requests in the order of their arrival, the first at 0. `prefix_block_tokens`: how long one block of `prefix` is.
+
+    `recorded`: the rhythm is that of real users, with bursts; otherwise it was drawn and holds at any rate.
+    """
 
     requests: tuple[Request, ...]
     source: str
     prefix_block_tokens: int = 512
+    recorded: bool = False
 
     def __post_init__(self) -> None:
         if not self.requests:
@@ -54,6 +58,25 @@ class Trace:
         stretch = self.requests_per_second / requests_per_second
         moved = (replace(request, arrived_seconds=request.arrived_seconds * stretch) for request in self.requests)
         return replace(self, requests=tuple(moved))
+
+    def dealt(self, requests_per_second: float) -> "Trace":
+        """Return what one of several replicas gets at this rate.
+
+        Of a recorded trace it is dealt every so-many-th request at its own time, as a router does: a burst that many replicas share is no
+        burst for one of them. A drawn trace, and a recorded one that is slower itself, is stretched.
+        """
+        share = requests_per_second / self.requests_per_second
+        if not self.recorded or share >= 1:
+            return self.at_rate(requests_per_second)
+        return self.sampled(max(1, round(len(self.requests) * share)))
+
+    def sampled(self, count: int) -> "Trace":
+        """Return `count` of the requests, evenly from beginning to end, at their own times; all of them where there are fewer."""
+        if count >= len(self.requests):
+            return self
+        return replace(
+            self, requests=tuple(self.requests[number * len(self.requests) // count] for number in range(count))
+        )
 
     def first(self, count: int) -> "Trace":
         """Return the first requests alone."""

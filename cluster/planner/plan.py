@@ -16,7 +16,7 @@ from cluster.planner.answer import (
     PriceAnswer,
     hosted_answer,
 )
-from cluster.planner.capacity import Capacity, Option, capacity_of
+from cluster.planner.capacity import SIZING_REQUESTS, Capacity, Option, capacity_of
 from cluster.planner.load import Trace
 from cluster.planner.outcome import Outcome
 from cluster.planner.price import Offer, cost_of
@@ -24,8 +24,6 @@ from cluster.planner.simulate import Fleet, Routing, simulate
 from cluster.planner.sizing import Demand, Size, cheapest, size_of
 from cluster.planner.slo import Level
 
-SIZING_REQUESTS: Final = 1500
-"""Requests that one replica is asked while its largest rate is sought."""
 _A_REPLICA: Final = 400
 _SHOWN_REQUESTS: Final = 20_000
 
@@ -50,11 +48,10 @@ class Question:
 
 def plan(question: Question) -> Plan:
     """Answer. A plan without replicas says why there is none."""
-    sized_on = question.trace.first(SIZING_REQUESTS)
     capacities = [
         capacity
         for option in question.options
-        if (capacity := capacity_of(option, sized_on, question.level, question.routing)) is not None
+        if (capacity := capacity_of(option, question.trace, question.level, question.routing)) is not None
     ]
     size = cheapest(capacities, question.demand)
     options = tuple(_option(capacity, size_of(capacity, question.demand), question) for capacity in capacities)
@@ -251,5 +248,5 @@ def _why_none(capacities: Sequence[Capacity], question: Question) -> str:
 def _idle(capacity: Capacity, question: Question) -> Outcome:
     """Serve each request alone."""
     option = capacity.option
-    seldom = question.trace.first(50).at_rate(capacity.plateau_requests_per_second / 100)
+    seldom = question.trace.dealt(capacity.plateau_requests_per_second / 100).first(100)
     return simulate(Fleet(option.times, 1, option.limits, question.routing), seldom)

@@ -52,6 +52,7 @@ def read_trace(file: Path, limit: int | None = None) -> Trace:
         ),
         file.name,
         MOONCAKE_BLOCK_TOKENS,
+        recorded=True,
     )
 
 

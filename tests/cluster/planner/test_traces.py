@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.planner.load import Request, poisson
+from cluster.planner.load import Request, Trace, poisson
 from cluster.planner.traces import TraceUnreadable, read_trace
 
 TRACES = Path(os.environ.get("LANE_DATA", "../shared/data")) / "traces"
@@ -71,6 +71,20 @@ def test_another_rate_stretches_the_same_requests() -> None:
     assert fast.requests_per_second == pytest.approx(8)
     assert [one.arrived_seconds for one in poisson(8, 100, 10, 50, seed=3).requests] == pytest.approx(
         [one.arrived_seconds / 4 for one in slow.requests]
+    )
+
+
+def test_a_replica_is_dealt_its_share_of_a_burst_and_not_the_whole_burst_more_slowly() -> None:
+    burst = Trace(
+        tuple(Request(float(second), 100, 10) for second in range(100) for _ in range(10)), "bursts", recorded=True
+    )
+
+    dealt = burst.dealt(burst.requests_per_second / 10)
+
+    assert len(dealt.requests) == 100
+    assert [one.arrived_seconds for one in dealt.requests] == [float(second) for second in range(100)]
+    assert burst.dealt(burst.requests_per_second * 2).requests_per_second == pytest.approx(
+        burst.requests_per_second * 2
     )
 
 
