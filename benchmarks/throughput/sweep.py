@@ -21,6 +21,7 @@ from router.errors import RouterError
 
 FEWEST: Final = 8
 """Requests that count of a level, at least; a level with many streams has two for each."""
+_RATE_SECONDS: Final = 20
 _PLATEAU: Final = 1.03
 """Twice the streams for less than this much more throughput: the plateau."""
 
@@ -52,8 +53,10 @@ class Level:
 
     @property
     def requests(self) -> int:
-        """How many requests are sent: those that count, and one more for each stream at both ends."""
-        streams = self.concurrency or 4
+        """How many requests are sent: those that count, and one more for each stream at both ends; or 20 seconds' worth."""
+        if self.rate is not None:
+            return max(2 * FEWEST, round(_RATE_SECONDS * self.rate))
+        streams = self.concurrency or 1
         return max(FEWEST, 2 * streams) + 2 * streams
 
 
