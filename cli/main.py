@@ -20,6 +20,7 @@ from cli import (
     fit,
     judge,
     nodes,
+    nodes_head,
     nodes_ray,
     predict,
     scan,
@@ -81,7 +82,15 @@ bundle_app.command()(approvers.trust)
 bundle_app.command()(approvers.approvers)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(policy_app, name="policy")
-for command in (nodes.init, nodes.token, nodes.enrol, nodes.join, nodes.check, nodes_ray.drain, nodes.leave):
+for command in (
+    nodes_head.init,
+    nodes_head.token,
+    nodes_head.enrol,
+    nodes.join,
+    nodes.check,
+    nodes_ray.drain,
+    nodes.leave,
+):
     cluster_app.command()(command)
 cluster_app.command()(airgap.bundle)
 cluster_app.command()(airgap.install)

@@ -1,11 +1,10 @@
-"""`lane cluster init|token|enrol|join|check|leave`: machines become a cluster, and leave it."""
+"""`lane cluster join|check|leave`: a machine becomes part of a cluster, and leaves it; and what these share with the head's commands."""
 
 import os
 import platform
 import socket
 import subprocess
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -21,79 +20,7 @@ Root = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 Start = Annotated[bool, typer.Option("--start", help="Have systemd enable and start the units too.")]
-Minutes = Annotated[int, typer.Option(min=1, max=7 * 24 * 60, help="How long the join token is good for.")]
-Uses = Annotated[int, typer.Option(min=1, max=1000, help="How many nodes the join token lets in.")]
 SLASH: Final = Path("/")
-
-
-def init(
-    nodes: Annotated[Path, typer.Argument(help="The machines; config/nodes.example.yaml is one to start from.")],
-    site: Annotated[Path, typer.Argument(help="The site's addresses; config/site.example.yaml is one to start from.")],
-    bundle: Annotated[
-        Path | None, typer.Option(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False)
-    ] = None,
-    minutes: Minutes = 60,
-    uses: Uses = 1,
-    ray_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Ray's GCS.")] = 6379,
-    enrol_port: Annotated[int, typer.Option(min=1, max=65535, help="Port at which nodes ask to join.")] = 8444,
-    root: Root = SLASH,
-    start: Start = False,
-    json: Json = False,
-) -> None:
-    """Make this machine the head: authority, certificates, Ray's token and units; print a join token, once."""
-    from cluster.network import read_site
-    from cluster.nodes import read_nodes
-    from cluster.nodes.admission import refuse_unfit
-    from cluster.nodes.fitness import fitness, measure
-    from cluster.nodes.gpu_state import Nvml
-    from cluster.nodes.layout import Layout
-    from cluster.nodes.setup import make_head, new_token
-    from router.bundle import load_bundle
-    from serving.settings import read_settings
-
-    layout, listed = Layout(root), read_nodes(nodes)
-    for head in (node for node in listed if node.head):
-        refuse_unfit(head, fitness(head, Nvml(), measure))
-    files = make_head(
-        layout,
-        listed,
-        read_site(site),
-        load_bundle(read_settings(bundle).bundle),
-        addresses=_addresses(),
-        ray_port=ray_port,
-        enrol_port=enrol_port,
-    )
-    token = new_token(layout, minutes * 60, uses)
-    _tell_files(files, json=json)
-    _systemd(root, _units(files), start=start)
-    _tell_token(str(token), minutes, uses, json=json)
-
-
-def token(minutes: Minutes = 60, uses: Uses = 1, root: Root = SLASH, json: Json = False) -> None:
-    """On the head: make another join token, and print it once. Only its hash is kept."""
-    from cluster.nodes.layout import Layout
-    from cluster.nodes.setup import new_token
-
-    _tell_token(str(new_token(Layout(root), minutes * 60, uses)), minutes, uses, json=json)
-
-
-def enrol(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8444,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104 - nodes come from outside
-    root: Root = SLASH,
-) -> None:
-    """On the head: stay, and let in machines that show a join token (lane-enrol.service)."""
-    import logging
-    import sys
-
-    from cluster.nodes.enrolment import enrolment_server
-    from cluster.nodes.layout import Layout
-    from cluster.nodes.setup import enrolment_of
-
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    layout = Layout(root)
-    enrolment = enrolment_of(layout)
-    enrolment_server(enrolment, host, port, layout.enrol / "cert.pem", layout.enrol / "key.pem").run()
 
 
 def join(
@@ -107,7 +34,10 @@ def join(
     ] = None,
     address: Annotated[
         list[str] | None,
-        typer.Option(help="Where other nodes reach this one; by default all its addresses.", show_default=False),
+        typer.Option(
+            help="Where other nodes reach this one; by default the address from which it reaches the head.",
+            show_default=False,
+        ),
     ] = None,
     all_reduce: Annotated[
         bool, typer.Option("--all-reduce/--no-all-reduce", help="Measure an all-reduce where there are several GPUs.")
@@ -129,11 +59,16 @@ def join(
     found = Head.find(head, JoinToken.parse(token), own)
     with Console(stderr=True).status("Looking at this machine"):
         admitted = admit(
-            Layout(root), found, address or _addresses(), examine_machine(), Nvml(), measure if all_reduce else None
+            Layout(root),
+            found,
+            address or [own_address(head)],
+            examine_machine(),
+            Nvml(),
+            measure if all_reduce else None,
         )
     _tell_checks(admitted.checks, json=json)
-    _tell_files(admitted.files, json=json)
-    _systemd(root, _units(admitted.files), start=start)
+    tell_files(admitted.files, json=json)
+    systemd(root, units(admitted.files), start=start)
 
 
 def check(
@@ -172,26 +107,22 @@ def _drain_here(root: Path, name: str, because: str) -> None:
     typer.echo(f"{name} takes no new work", err=True)
 
 
-def _addresses() -> tuple[str, ...]:
-    """Return this machine's addresses, but those of one link alone."""
-    import psutil
-
-    found = [
-        ip_address(one.address.partition("%")[0])
-        for interface in psutil.net_if_addrs().values()
-        for one in interface
-        if one.family in {socket.AF_INET, socket.AF_INET6}
-    ]
-    return tuple(dict.fromkeys(str(address) for address in found if not address.is_link_local))
+def own_address(head: str) -> str:
+    """Return the address from which this machine reaches the head, as the others reach it. No packet is sent."""
+    host = head.rpartition(":")[0] if head.count(":") == 1 else head.partition("]")[0].lstrip("[")
+    family, *_, address = socket.getaddrinfo(host, 1, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(address)
+        return str(probe.getsockname()[0])
 
 
-def _units(files: Iterable[Path]) -> list[str]:
+def units(files: Iterable[Path]) -> list[str]:
     """Return the units to start: not those that another one starts."""
     started = [path.name for path in files if path.suffix in {".service", ".timer"}]
     return [unit for unit in started if unit != "lane-check.service"]
 
 
-def _systemd(root: Path, units: Sequence[str], *, start: bool) -> None:
+def systemd(root: Path, units: Sequence[str], *, start: bool) -> None:
     """Start the units, or say how to."""
     command = ["systemctl", "enable", "--now", *units]
     if root != SLASH or not units:
@@ -203,20 +134,10 @@ def _systemd(root: Path, units: Sequence[str], *, start: bool) -> None:
         typer.echo(f"Start it: {' '.join(command)}", err=True)
 
 
-def _tell_files(files: Iterable[Path], *, json: bool) -> None:
+def tell_files(files: Iterable[Path], *, json: bool) -> None:
+    """Print where each file was written."""
     for path in files:
         typer.echo(orjson.dumps({"file": str(path)}).decode() if json else f"wrote {path}")
-
-
-def _tell_token(token: str, minutes: int, uses: int, *, json: bool) -> None:
-    if json:
-        typer.echo(orjson.dumps({"join_token": token, "minutes": minutes, "uses": uses}).decode())
-        return
-    typer.echo(
-        f"The join token, good for {minutes} minutes and {uses} node{'s' if uses > 1 else ''}. It is shown this once:"
-    )
-    typer.echo(f"  {token}")
-    typer.echo("On each node:  LANE_JOIN_TOKEN=… lane cluster join HEAD")
 
 
 def _tell_checks(checks: "Iterable[Check]", *, json: bool) -> None:
@@ -248,8 +169,8 @@ def leave(
     if node is None:
         this_node(layout)
         if root == SLASH:
-            units = [path.name for path in layout.units.glob("lane-*")]
-            subprocess.run(["systemctl", "disable", "--now", *units], check=False)  # noqa: S603, S607 - our own units
+            ours = [path.name for path in layout.units.glob("lane-*")]
+            subprocess.run(["systemctl", "disable", "--now", *ours], check=False)  # noqa: S603, S607 - our own units
         gone = forget_here(layout)
         for path in gone:
             typer.echo(orjson.dumps({"removed": str(path)}).decode() if json else f"removed {path}")
@@ -276,3 +197,23 @@ def enter_ray(root: Path) -> tuple[str, str | None]:
         variable, _, value = line.partition("=")
         os.environ[variable] = value
     return this.ray_address, None if this.node.address is None else str(this.node.address)
+
+
+def joined_here(root: Path) -> frozenset[str] | None:
+    """Return the names of the nodes of Ray that were let in; None where the register can't be read: it is the head's."""
+    import sqlite3
+    import time
+
+    from cluster.nodes import read_nodes
+    from cluster.nodes.layout import Layout
+    from cluster.nodes.register import Register
+
+    layout = Layout(root)
+    if not layout.register.exists():
+        return None
+    try:
+        joined = {node.name for node in Register(layout.register, time.time).joined()}
+    except sqlite3.Error:
+        return None
+    in_ray = {node.name for node in read_nodes(layout.etc / "nodes.yaml") if node.in_ray}
+    return frozenset(joined & in_ray)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.nodes import SLASH, Json, Root, enter_ray
+from cli.nodes import SLASH, Json, Root, enter_ray, joined_here
 
 if TYPE_CHECKING:
     from cluster.nodes.ray_cluster import NodeStatus
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 def cluster_status(root: Root = SLASH, json: Json = False) -> None:
     """List the nodes: alive, draining, what they offer and have free, their replicas and GPUs. Exit 1 where one is gone or drains."""
     address, own = enter_ray(root)
-    from cluster.nodes.ray_cluster import connected, nodes_of
+    from cluster.nodes.ray_cluster import as_listed, connected, nodes_of
 
     with connected(address, own):
-        nodes = nodes_of(address)
+        nodes = as_listed(nodes_of(address), joined_here(root))
     if json:
         for node in nodes:
             typer.echo(node.model_dump_json())
     else:
         _print_table(nodes)
-    living = {node.name for node in nodes if node.alive and node.drains_until is None}
-    if any(node.name not in living for node in nodes):
+    if not all(node.alive and node.drains_until is None for node in nodes):
         raise typer.Exit(1)
 
 

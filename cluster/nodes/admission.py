@@ -34,12 +34,15 @@ def admit(
     reader: GpuReader,
     measured: Measure | None,
 ) -> Admitted:
-    """Take this machine in. `machine`: what `examine_machine` found. Raises `AlreadySetUp`, `NodeUnfit`, and what `Head` does."""
+    """Take this machine in. `addresses`: the first is where Ray has it. `machine`: what `examine_machine` found.
+
+    Raises `AlreadySetUp`, `NodeUnfit`, and what `Head` does.
+    """
     refuse_if_set_up(layout)
     node = head.node()
     checks = (*machine, *fitness(node, reader, measured))
     refuse_unfit(node, checks)
-    return Admitted(node, checks, tuple(make_node(layout, head.enrol(addresses))))
+    return Admitted(node, checks, tuple(make_node(layout, head.enrol(addresses), addresses[0])))
 
 
 def refuse_unfit(node: Node, checks: Sequence[Check]) -> None:

@@ -21,7 +21,7 @@ from cluster.nodes.resources import HEAD
 from router.contract import Frozen
 
 _GPU_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 1.0
 _RAY: Final = Path(sys.executable).with_name("ray")
 
 
@@ -63,7 +63,7 @@ def connected(ray_address: str, own_address: str | None) -> Iterator[None]:
 
 
 def nodes_of(ray_address: str, *, with_gpus: bool = True) -> tuple[NodeStatus, ...]:
-    """Return every node by name, those that left not long ago too. To be called within `connected`."""
+    """Return every node that Ray remembers, the dead too. To be called within `connected`."""
     import ray
     from ray._private import state
 
@@ -85,8 +85,21 @@ def nodes_of(ray_address: str, *, with_gpus: bool = True) -> tuple[NodeStatus, .
             replicas=tuple(replicas.get(node["NodeID"], ())),
             gpus=gpus.get(node["NodeID"]),
         )
-        for node in sorted(nodes, key=lambda one: (one["NodeName"], not one["Alive"]))
+        for node in nodes
     )
+
+
+def as_listed(seen: tuple[NodeStatus, ...], joined: frozenset[str] | None) -> tuple[NodeStatus, ...]:
+    """Return one entry a node: the living one where there is one, else the last. `joined`: who is expected (None: not known here).
+
+    Ray remembers the dead for long: one that left for good is no longer told. One that joined and never came is.
+    """
+    by_name = {node.name: node for node in sorted(seen, key=lambda one: one.alive)}
+    if joined is not None:
+        by_name = {name: node for name, node in by_name.items() if node.alive or name in joined}
+        absent = (NodeStatus(name=name, ray_id="", address="", head=False, alive=False) for name in joined)
+        by_name = {node.name: node for node in absent} | by_name
+    return tuple(by_name[name] for name in sorted(by_name))
 
 
 def node_called(nodes: tuple[NodeStatus, ...], name: str) -> NodeStatus:

@@ -6,6 +6,7 @@ Nothing is started here, and nothing is written over: a machine is set up once, 
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -43,11 +44,10 @@ def make_head(
     site: Site,
     bundle: Bundle,
     *,
-    addresses: Sequence[str],
     ray_port: int,
     enrol_port: int,
 ) -> list[Path]:
-    """Write the head's files and return them: authority, its own certificate, Ray's token, units. `addresses` are the head's own.
+    """Write the head's files and return them: authority, its own certificate, Ray's token, units.
 
     Raises `AlreadySetUp`, `NodesInvalid` (no head, or one without an address) or `SiteInvalid`.
     """
@@ -59,7 +59,7 @@ def make_head(
     ray_address = f"{head.address}:{ray_port}"
     authority = Authority.new("private-lane cluster authority", AUTHORITY_DAYS)
     token = SecretStr(secrets.token_hex(32))
-    key, own_addresses = new_key(), sorted({str(head.address), *addresses, *LOOPBACK} - {"localhost"})
+    key, own_addresses = new_key(), sorted({str(head.address), *LOOPBACK} - {"localhost"})
     reached_at = [head.name, "localhost", *own_addresses]
     certificate = authority.issue(head.name, reached_at, [SERVER, CLIENT], key.public_key(), NODE_DAYS)
     layout.folder(layout.enrol, ENROL_USER)
@@ -89,12 +89,13 @@ def make_head(
     return written
 
 
-def make_node(layout: Layout, credentials: Credentials) -> list[Path]:
-    """Write a node's files and return them. Raises `AlreadySetUp`."""
+def make_node(layout: Layout, credentials: Credentials, address: str) -> list[Path]:
+    """Write a node's files and return them. `address`: where Ray has it, unless the inventory says. Raises `AlreadySetUp`."""
     refuse_if_set_up(layout)
     answer = credentials.answer
     site = Site(nodes=answer.nodes, clients=answer.clients)
-    this = ThisNode(node=answer.node, ray_address=answer.ray_address)
+    node = answer.node if answer.node.address else answer.node.model_copy(update={"address": ip_address(address)})
+    this = ThisNode(node=node, ray_address=answer.ray_address)
     written = []
     if answer.ray_token is not None:
         written += _ray_files(layout, this, site, answer.ray_token)

@@ -51,7 +51,7 @@ class Clock:
 
 def a_head(folder: Path, nodes: tuple[Node, ...] = NODES) -> Layout:
     layout = Layout(folder)
-    make_head(layout, nodes, SITE, STARTER, addresses=["127.0.0.1"], ray_port=6379, enrol_port=8444)
+    make_head(layout, nodes, SITE, STARTER, ray_port=6379, enrol_port=8444)
     return layout
 
 

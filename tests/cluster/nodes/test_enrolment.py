@@ -173,7 +173,9 @@ def test_a_fit_machine_joins_and_offers_private(tmp_path: Path, address: str, to
     admitted = admit(layout, Head.find(address, token, "gpu-1"), HERE, (), TWO_H100, None)
 
     unit = (layout.units / "lane-ray.service").read_text()
-    assert admitted.node == this_node(layout).node
+    assert admitted.node == NODES[1]
+    assert str(this_node(layout).node.address) == "127.0.0.1"
+    assert "--node-ip-address=127.0.0.1" in unit
     assert '"private":1000' in unit
     assert '"gpu_h100":1000' in unit
     assert "--address=127.0.0.1:6379" in unit

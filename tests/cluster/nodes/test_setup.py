@@ -107,12 +107,12 @@ def test_rays_dashboard_is_off_on_the_head() -> None:
 
 def test_nothing_is_written_over(head: Layout) -> None:
     with pytest.raises(AlreadySetUp):
-        make_head(head, NODES, SITE, STARTER, addresses=[], ray_port=1, enrol_port=2)
+        make_head(head, NODES, SITE, STARTER, ray_port=1, enrol_port=2)
 
 
 def test_an_inventory_without_a_head_says_so(tmp_path: Path) -> None:
     with pytest.raises(NodesInvalid, match="head: true"):
-        make_head(Layout(tmp_path), NODES[1:], SITE, STARTER, addresses=[], ray_port=1, enrol_port=2)
+        make_head(Layout(tmp_path), NODES[1:], SITE, STARTER, ray_port=1, enrol_port=2)
 
 
 def test_tokens_are_made_on_the_head_alone(tmp_path: Path) -> None:

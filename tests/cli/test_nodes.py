@@ -1,0 +1,81 @@
+"""`lane cluster init`, `token`, `join`, `leave` as they are typed, below a prefix, without systemd and without Ray."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cli.main import app
+from cluster.nodes.layout import Layout
+from tests.cluster.nodes.heads import Clock, enrolling
+
+ROOT = Path(__file__).parents[2]
+SITE = str(ROOT / "config/site.example.yaml")
+COMMON = {"memory_gib": 8, "cpus": 4, "site": "here", "jurisdiction": "de"}
+NODES = [
+    {"name": "h", "head": True, "private": False, "address": "127.0.0.1"},
+    {"name": "edge", "private": False, "may_reach_out": True},
+]
+
+
+def lane(*arguments: str, code: int = 0, **environment: str) -> str:
+    done = CliRunner().invoke(app, ["cluster", *arguments], env=environment)
+    assert done.exit_code == code, done.output
+    return str(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("head")
+    file = folder / "nodes.yaml"
+    file.write_text(yaml.safe_dump({"nodes": [COMMON | node for node in NODES]}))
+    root = folder / "root"
+    bundle = str(ROOT / "config/starter")
+    printed = lane("init", str(file), SITE, "--bundle", bundle, "--root", str(root), "--json")
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert all(Path(line["file"]).exists() for line in lines[:-1])
+    assert lines[-1]["uses"] == 1
+    return root
+
+
+def test_init_is_done_once(head: Path) -> None:
+    refused = lane("init", str(head.parent / "nodes.yaml"), SITE, "--root", str(head), "--json", code=1)
+
+    assert json.loads(refused.splitlines()[-1])["error"]["code"] == "already_set_up"
+
+
+def test_a_machine_joins_with_a_token_in_the_environment_and_the_token_is_told_nowhere(
+    head: Path, tmp_path: Path
+) -> None:
+    token = json.loads(lane("token", "--root", str(head), "--json"))["join_token"]
+    root = tmp_path / "edge"
+
+    with enrolling(Layout(head), Clock(now=0.0)) as address:
+        printed = lane("join", address, "--name", "edge", "--root", str(root), LANE_JOIN_TOKEN=token)
+        again = lane("join", address, "--name", "edge", "--root", str(root), "--json", code=1, LANE_JOIN_TOKEN=token)
+
+    secret = token.split(".")[2]
+    assert "lane-door.service" in printed
+    assert json.loads(again.splitlines()[-1])["error"]["code"] == "already_set_up"
+    assert secret not in printed + again
+    assert not [
+        path for path in [*root.rglob("*"), *head.rglob("*")] if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+    assert "edge may join again." in lane("leave", "edge", "--root", str(head))
+    assert "removed" in lane("leave", "--root", str(root))
+    assert not [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_what_is_no_token_is_bad_input_and_is_not_repeated(tmp_path: Path) -> None:
+    printed = lane("join", "127.0.0.1:9", "--root", str(tmp_path), "--json", code=2, LANE_JOIN_TOKEN="hunter2")
+
+    assert json.loads(printed)["error"]["code"] == "join_token_malformed"
+    assert "hunter2" not in printed
+
+
+def test_status_on_a_machine_that_never_joined_says_what_to_do(tmp_path: Path) -> None:
+    printed = lane("status", "--root", str(tmp_path), "--json", code=1)
+
+    assert "lane cluster init" in json.loads(printed)["error"]["message"]
