@@ -23,6 +23,7 @@ plan_app = typer.Typer(
 
 _SOURCE_ERROR = "say what is asked: --trace FILE, or --rps with --isl and --osl"
 _REQUESTS = 20_000
+_DRAWN_AT = 1.0  # Whatever the demand: plans for two rates look at the very same load, and differ by the rate alone.
 
 
 @plan_app.callback()
@@ -140,7 +141,7 @@ def _load(trace: Path | None, rps: float | None, isl: int | None, osl: int | Non
         return read_trace(trace)
     if rps is None or isl is None or osl is None:
         raise BadRequest(_SOURCE_ERROR, "--trace")
-    return poisson(rps, isl, osl, _REQUESTS, seed)
+    return poisson(_DRAWN_AT, isl, osl, _REQUESTS, seed)
 
 
 def _applied(plan: "Plan", profile: "Profile | None", bundle: Path) -> "Plan":

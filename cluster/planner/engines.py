@@ -13,19 +13,17 @@ from cluster.planner.capacity import Option
 from cluster.planner.efficiencies import calibration
 from cluster.planner.exact import ExactSteps
 from cluster.planner.fitted import limits_of, steps_from
+from cluster.planner.layouts import reckoned
 from cluster.planner.load import Trace
 from cluster.planner.price import Offer
-from cluster.planner.remembered import Remembered
-from cluster.planner.replica import EngineLimits
-from cluster.planner.roofline import roofline
 from cluster.planner.simulate import Routing
 from cluster.profile import Profile, newest_profile
 from models.catalogue import Entry, engine_for, find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
 from models.exactness import Exact, exactness
-from models.fit import VLLM_UTILIZATION, Fit, NoLayout, Wish, fit, layouts
+from models.fit import VLLM_UTILIZATION, Wish
 from models.gpus import CPU, Gpu, parse_gpus
-from models.memory import Figure, KvFormat, Layout, Precision, published_precision, read_precision
+from models.memory import KvFormat, Layout, Precision, published_precision, read_precision
 from models.spec import ModelSpec
 from router.bundle.files import LaneSpec
 from router.errors import BadRequest
@@ -97,7 +95,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
     wish = _wish(asked, spec, entry, gpu, trace)
     profile = newest_profile(profiles, asked.model, gpu.name)
     measured = {option.layout: option for option in ([_measured(profile)] if profile is not None else [])}
-    options, unfit = _reckoned(entry, gpu, most, wish)
+    options, unfit = reckoned(entry, gpu, most, wish)
     return Ways(
         gpu=gpu.name,
         trace=trace,
@@ -176,55 +174,6 @@ def _cache_note(asked: Asked, spec: ModelSpec | None, wish: Wish) -> tuple[str, 
     )
 
 
-def _reckoned(entry: Entry, gpu: Gpu, most: int, wish: Wish) -> tuple[list[Option], list[tuple[str, str]]]:
-    """Return each power of two of GPUs up to a node's that fits; pipelines only where tensor parallelism alone does not."""
-    fits, unfit = _fits(entry, gpu, most, wish, pipelines=False)
-    if not fits:
-        fits, more = _fits(entry, gpu, most, wish, pipelines=True)
-        unfit += more
-    options = [
-        Option(
-            layout=one.layout.name,
-            gpus=one.layout.gpus,
-            times=Remembered(roofline(entry.name, entry.architecture, gpu, one, calibration())),
-            limits=EngineLimits(max_batched_tokens=wish.batched_tokens),
-        )
-        for one in fits
-    ]
-    return options, unfit
-
-
-def _fits(entry: Entry, gpu: Gpu, most: int, wish: Wish, *, pipelines: bool) -> tuple[list[Fit], list[tuple[str, str]]]:
-    fits, unfit = [], []
-    counts = [count for count in (1, 2, 4, 8, 16) if count <= most]
-    seen: set[Layout] = set()
-    for count in counts:
-        for layout in layouts(entry.architecture, count):
-            match layout:
-                case NoLayout(one, because):
-                    if one not in seen and (one.pipeline > 1) == pipelines:
-                        unfit.append((one.name, because))
-                    seen.add(one)
-                case Layout() as one:
-                    if one in seen or (one.pipeline > 1) != pipelines:
-                        continue
-                    seen.add(one)
-                    reckoned = fit(entry.architecture, gpu, one, wish)
-                    if reckoned.fits:
-                        fits.append(reckoned)
-                    else:
-                        unfit.append((one.name, _short(reckoned)))
-    return fits, unfit
-
-
-def _short(reckoned: Fit) -> str:
-    lacking = Figure(reckoned.short_bytes, "bytes", "", "").gib
-    return (
-        f"{lacking:.1f} GiB a GPU are missing for one request of {reckoned.wish.context:,} tokens beside "
-        f"{reckoned.weights.gib:.1f} GiB of weights"
-    )
-
-
 def _kept_exact(option: Option, spec: ModelSpec | None, lanes: Collection[LaneSpec]) -> Option:
     """Return the option at the speed that a lane with `determinism: exact` leaves it."""
     if spec is None or not any(lane.determinism == "exact" and lane.base_model == spec.name for lane in lanes):
@@ -241,7 +190,10 @@ def _measured(profile: Profile) -> Option:
 
 def _grounds(profile: Profile | None, *, priced: bool) -> tuple[Ground, ...]:
     if profile is not None:
-        said = f"fitted to the profile of {profile.at}: {len(profile.points)} levels measured at the {profile.side}"
+        knee = "" if profile.knee_concurrency is None else f", measured knee {profile.knee_concurrency:.0f}"
+        said = (
+            f"fitted to the profile of {profile.at}: {len(profile.points)} levels measured at the {profile.side}{knee}"
+        )
     else:
         found = calibration()
         said = (

@@ -103,5 +103,4 @@ def poisson(requests_per_second: float, prompt_tokens: int, output_tokens: int, 
     gaps[0] = 0.0
     arrivals: Sequence[float] = np.cumsum(gaps).tolist()
     coming = tuple(Request(at, prompt_tokens, output_tokens) for at in arrivals)
-    said = f"{requests_per_second:g} requests a second, {prompt_tokens} tokens in, {output_tokens} out, seed {seed}"
-    return Trace(coming, said)
+    return Trace(coming, f"independent arrivals, seed {seed}")

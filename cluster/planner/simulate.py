@@ -12,7 +12,8 @@ from typing import Literal
 
 from cluster.planner.load import Request, Trace
 from cluster.planner.outcome import Mark, Outcome, Served
-from cluster.planner.replica import EngineLimits, Replica, Sequence
+from cluster.planner.replica import EngineLimits, Replica
+from cluster.planner.spans import Sequence
 from cluster.planner.steps import StepTimes
 
 Routing = Literal["balanced", "prefix"]
