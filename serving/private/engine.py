@@ -3,12 +3,13 @@
 vLLM's own OpenAI chat object is used without its HTTP server: its templates, parsers, stop handling and constrained decoding, no port.
 """
 
+import asyncio
 import os
 from argparse import Namespace
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import psutil
@@ -42,6 +43,9 @@ from serving.private.arguments import adapter_folders, engine_settings, environm
 from serving.private.vitals import Vitals, VitalsLog
 from serving.private.wire import Abilities, ChunkReader, chat_body
 
+_WARM_UP_SECONDS: Final = 600.0
+"""An engine that has not answered its first calls by then is not ready, and never will be."""
+
 
 class PrivateEngine:
     """One vLLM engine and what it has open. Made by `start`, which returns once it has answered a call of each kind."""
@@ -72,9 +76,10 @@ class PrivateEngine:
                 engine, state, Namespace(**_frontend_settings(spec, folder, arguments)), supported_tasks=("generate",)
             )
             started = cls(spec, folder, engine, state.openai_serving_chat, log)
-            for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
-                async for _ in started.stream(_warm_up_call(spec, schema)):
-                    pass
+            async with asyncio.timeout(_WARM_UP_SECONDS):
+                for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
+                    async for _ in started.stream(_warm_up_call(spec, schema)):
+                        pass
         except BaseException:
             engine.shutdown()
             raise
@@ -243,8 +248,8 @@ def _warm_up_call(spec: ModelSpec, schema: str | None) -> LaneCall:
         messages=(Message(role="user", content=(TextPart(text="Say ok."),)),),
         sampling=Sampling(temperature=0.0),
         max_tokens=16,
-        deadline_seconds=600.0,
-        first_token_seconds=600.0,
+        deadline_seconds=_WARM_UP_SECONDS,
+        first_token_seconds=_WARM_UP_SECONDS,
         bundle_hash="",
         schema_name=schema and "warm_up",
         json_schema=schema,
