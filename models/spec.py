@@ -70,6 +70,7 @@ class Scaling(BaseModel):
 
     min_replicas: int = Field(default=1, ge=0)
     max_replicas: int = Field(default=1, ge=1)
+    initial_replicas: int | None = Field(default=None, ge=0, description="how many start first; None: min_replicas")
     spare_replicas: int = Field(default=0, ge=0)
     target_ongoing_requests: float = Field(default=16, gt=0)
     kv_use: float = Field(default=0.9, gt=0, le=1)
@@ -81,6 +82,8 @@ class Scaling(BaseModel):
     def _ordered(self) -> "Scaling":
         if self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas ({self.max_replicas}) is below min_replicas ({self.min_replicas})")
+        if self.initial_replicas is not None and not self.min_replicas <= self.initial_replicas <= self.max_replicas:
+            raise ValueError(f"initial_replicas ({self.initial_replicas}) is not between min_replicas and max_replicas")
         if self.spare_replicas and self.min_replicas <= self.spare_replicas:
             raise ValueError(
                 f"min_replicas ({self.min_replicas}) must be above spare_replicas ({self.spare_replicas}): spares alone carry nothing"

@@ -58,6 +58,7 @@ def autoscaling_config(scaling: Scaling) -> AutoscalingConfig:
         return AutoscalingConfig(
             min_replicas=scaling.min_replicas,
             max_replicas=scaling.max_replicas,
+            initial_replicas=scaling.initial_replicas,
             target_ongoing_requests=scaling.target_ongoing_requests,
             upscale_delay_s=scaling.upscale_delay_seconds,
             downscale_delay_s=scaling.downscale_delay_seconds,
