@@ -137,6 +137,22 @@ def test_the_first_rung_answers_and_the_attempt_is_recorded() -> None:
     assert (end.ended, end.input_tokens, end.output_tokens, end.model_version) == ("stop", 3, 1, "w1")
 
 
+@pytest.mark.parametrize(
+    ("rung", "may_leave"),
+    [
+        (("far", ("overload",)), True),
+        (("far", ("timeout",)), False),
+        (("slow", ("overload",)), False),
+    ],
+)
+def test_a_call_says_whether_a_full_lane_can_be_gone_round_by_a_hosted_one(
+    rung: tuple[str, tuple[str, ...]], may_leave: bool
+) -> None:
+    bench = Bench(decision(("near", ("start",)), rung), near=HELLO).play()
+
+    assert [call.may_leave for call in bench.lanes["near"].calls] == [may_leave]
+
+
 def test_a_failure_before_content_goes_to_the_rung_for_that_cause() -> None:
     plan = decision(("near", ("start",)), ("slow", ("timeout",)), ("far", ("overload",)))
 
