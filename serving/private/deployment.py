@@ -40,7 +40,8 @@ Item = tuple[LaneEvent, ...] | RouterError
 _HEALTH_PERIOD_SECONDS: Final = 2.0
 # Ray's health checks time out on replicas that are merely busy. A replica whose engine stops ends by itself, and Serve sees that at once.
 _HEALTH_TIMEOUT_SECONDS: Final = 120.0
-_GRACE_SECONDS: Final = 20.0
+# A replica that is taken away ends what it has begun. Each call ends by its own deadline, so this is not waited out.
+_GRACE_SECONDS: Final = 600.0
 
 
 class Streams(Protocol):
