@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from prometheus_client import REGISTRY
+
 from serving.api import metrics
 
 SET_AND_END = """
@@ -29,3 +31,12 @@ def test_a_process_that_lives_keeps_them(tmp_path: Path) -> None:
     metrics._forget_the_dead(tmp_path)
 
     assert file.exists()
+
+
+def test_the_page_lists_every_metric_of_the_ingress() -> None:
+    page = Path("docs/metrics.md").read_text()
+    families = {family.name: family.type for family in REGISTRY.collect() if family.name.startswith("lane_")}
+
+    assert len(families) > 8
+    for name, kind in families.items():
+        assert f"`{name}_total`" in page if kind == "counter" else f"`{name}`" in page

@@ -98,3 +98,11 @@ def test_a_model_on_several_gpus_scales_by_placement_groups() -> None:
     deployment = application._bound_deployment
     assert deployment._deployment_config.autoscaling_config.max_replicas == 4
     assert deployment._replica_config.placement_group_bundles[0]["GPU"] == 2
+
+
+def test_the_page_lists_every_metric_of_an_engine() -> None:
+    gauges, page = ray_module("serving.private.gauges"), Path("docs/metrics.md").read_text()
+
+    missing = [name for name in (*gauges._NOW, *gauges._TOTALS, "ended_total") if f"`lane_engine_{name}`" not in page]
+
+    assert missing == []
