@@ -48,7 +48,7 @@ def exactness(spec: ModelSpec) -> Exact | NotExact:
         return Exact("one request at a time", throughput_factor=1.0, factor_is="assumed")
     alone = "or set engine.max_num_seqs: 1 (one request at a time), or leave `determinism: any`"
     if spec.gpu is None:
-        because = "no kernels of the CPU build are free of the batch: tokens were seen to change with it"
+        because = "the CPU build has no kernels whose order of adding is free of the batch"
         return NotExact("gpu", because, f"name a GPU class that has them, {alone}")
     if _INVARIANT_GPUS.match(spec.gpu.lower()) is None:
         because = f"vLLM is not known to have batch-invariant kernels for `{spec.gpu}`"
