@@ -1,5 +1,6 @@
 """`lane models verify|sign|evict`: are these weights still the same bytes, who says so, and which may go to make room?"""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,7 +21,7 @@ from cli.model_folders import (
 )
 from models.errors import ModelError
 from router.errors import BadRequest
-from serving.settings import read_settings
+from serving.settings import Settings, read_settings
 
 _MIB: Final = 1 << 20
 
@@ -38,35 +39,47 @@ def verify(
     mib_per_second: Annotated[
         float | None, typer.Option(min=1, help="Read no faster than this.", show_default=False)
     ] = None,
+    every_hours: Annotated[
+        float | None,
+        typer.Option("--every", min=0.001, help="Stay, and look again every so many hours.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Read every byte of model folders and hold it against their manifests and signatures. Exit 1 where one differs.
 
     A folder that differs is marked: no replica starts from it until it was fetched again.
     """
-    from models.weights.verify import due, paced, sealed_folders
+    from models.weights.verify import due, sealed_folders
+
+    settings = read_settings()
+    while True:
+        if model is not None:
+            folders: tuple[Path, ...] = (folder_of(settings, model),)
+        elif due_days is not None:
+            folders = due(settings.models, timedelta(days=due_days), datetime.now(UTC))
+        else:
+            folders = sealed_folders(settings.models)
+        whole = [_is_whole(settings, folder, mib_per_second, json=json) for folder in folders]
+        if every_hours is None:
+            break
+        time.sleep(every_hours * 3600)
+    if not all(whole):
+        raise typer.Exit(1)
+
+
+def _is_whole(settings: Settings, folder: Path, mib_per_second: float | None, *, json: bool) -> bool:
+    from models.weights.verify import paced
     from models.weights.verify import verify as verify_folder
 
-    settings, now = read_settings(), datetime.now(UTC)
-    if model is not None:
-        folders: tuple[Path, ...] = (folder_of(settings, model),)
-    elif due_days is not None:
-        folders = due(settings.models, timedelta(days=due_days), now)
-    else:
-        folders = sealed_folders(settings.models)
-    refused = False
-    for folder in folders:
-        with one_bar(f"Hashing {folder.name}", _bytes_of(folder)) as advance:
-            slowly = paced(advance, mib_per_second * _MIB) if mib_per_second else advance
-            try:
-                admitted = verify_folder(folder, trusted_here(settings), now, slowly)
-            except ModelError as error:
-                refused = True
-                tell_refused(folder, error, json=json)
-                continue
-        tell_admitted(folder.name, folder, admitted, json=json)
-    if refused:
-        raise typer.Exit(1)
+    with one_bar(f"Hashing {folder.name}", _bytes_of(folder)) as advance:
+        slowly = paced(advance, mib_per_second * _MIB) if mib_per_second else advance
+        try:
+            admitted = verify_folder(folder, trusted_here(settings), datetime.now(UTC), slowly)
+        except ModelError as error:
+            tell_refused(folder, error, json=json)
+            return False
+    tell_admitted(folder.name, folder, admitted, json=json)
+    return True
 
 
 def sign(

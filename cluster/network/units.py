@@ -25,6 +25,9 @@ Environment=PYTHONSAFEPATH=1
 """
 """What every unit of ours has: it comes back, and may do less than its user could."""
 
+SEALS: Final = "/srv/lane/models/.seals"
+"""What is known of the model folders (`models.weights.seal`): written to by whoever starts an engine. The folders themselves are not."""
+
 
 def node_unit(site: Site, key_variables: Sequence[str], *, ray_address: str | None = None) -> str:
     """Return the unit of a private node: Ray, the router and the engines. It reaches other nodes and its callers, and nothing else.
@@ -49,7 +52,7 @@ Group=lane
 EnvironmentFile=-/etc/lane/node.env
 {unset}ExecStart=/opt/lane/bin/lane up --foreground --no-door
 TimeoutStopSec=150
-{HARDENING}ReadWritePaths=/var/lib/lane /tmp /dev/shm
+{HARDENING}ReadWritePaths=/var/lib/lane /tmp /dev/shm -{SEALS}
 InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {addresses([*site.nodes, *site.clients])}

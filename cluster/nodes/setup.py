@@ -23,7 +23,15 @@ from cluster.nodes.joining import Credentials
 from cluster.nodes.layout import ENROL_USER, USER, Layout
 from cluster.nodes.register import Register
 from cluster.nodes.tokens import JoinToken
-from cluster.nodes.units import CHECK_TIMER, check_unit, enrol_unit, environment_file, ray_unit, ray_variables
+from cluster.nodes.units import (
+    CHECK_TIMER,
+    check_unit,
+    enrol_unit,
+    environment_file,
+    ray_unit,
+    ray_variables,
+    weights_unit,
+)
 from router.bundle import Bundle
 from router.contract import Frozen
 
@@ -153,7 +161,15 @@ def enrolment_of(layout: Layout, clock: Callable[[], float] = time.time) -> Enro
 
 def forget_here(layout: Layout) -> list[Path]:
     """Take away what `init` or `join` wrote: units, certificate, key, token. What the router keeps in its home stays."""
-    units = ("ray.service", "enrol.service", "node.service", "door.service", "check.service", "check.timer")
+    units = (
+        "ray.service",
+        "enrol.service",
+        "node.service",
+        "door.service",
+        "weights.service",
+        "check.service",
+        "check.timer",
+    )
     names = [
         *(layout.units / f"lane-{unit}" for unit in units),
         layout.node_file,
@@ -178,6 +194,7 @@ def _ray_files(layout: Layout, this: ThisNode, site: Site, token: SecretStr) -> 
         layout.write(layout.ray_token, token.get_secret_value(), user=USER),
         layout.write(layout.ray_environment_file, environment_file(ray_variables(this.node))),
         layout.write(layout.units / "lane-ray.service", ray_unit(this.node, site, this.ray_address)),
+        layout.write(layout.units / "lane-weights.service", weights_unit()),
     ]
 
 

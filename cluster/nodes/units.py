@@ -10,7 +10,7 @@ from typing import Final
 
 from cluster.environment import ray_environment
 from cluster.network.site import Site
-from cluster.network.units import HARDENING, addresses
+from cluster.network.units import HARDENING, SEALS, addresses
 from cluster.nodes.inventory import Node
 from cluster.nodes.resources import offered_by
 
@@ -70,7 +70,7 @@ TimeoutStartSec=300
 TimeoutStopSec=60
 LimitNOFILE=1048576
 TasksMax=infinity
-{HARDENING}ReadWritePaths=/var/lib/lane /tmp /dev/shm
+{HARDENING}ReadWritePaths=/var/lib/lane /tmp /dev/shm -{SEALS}
 InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door -/var/lib/lane-enrol
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 {addresses([*site.nodes, *(site.clients if node.head else ())])}
@@ -130,6 +130,30 @@ PrivateTmp=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 {addresses(site.nodes)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def weights_unit() -> str:
+    """Return `lane-weights.service`: it reads every model's every byte once a week, when nobody else wants the disk, and reaches nobody."""
+    return f"""\
+[Unit]
+Description=private-lane weights: are they still the bytes that were fetched?
+
+[Service]
+Type=exec
+User=lane
+Group=lane
+Environment=LANE_HOME=/var/lib/lane LANE_MODELS=/srv/lane/models
+ExecStart=/opt/lane/bin/lane models verify --due 7 --every 6 --mib-per-second 200 --json
+Nice=19
+IOSchedulingClass=idle
+{HARDENING}ReadWritePaths=-{SEALS}
+InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door -/var/lib/lane-enrol
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX
+{addresses(())}
 [Install]
 WantedBy=multi-user.target
 """

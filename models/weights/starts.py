@@ -1,4 +1,4 @@
-"""How long does a replica take from nothing to ready, and on what? Each start on this machine leaves a line below the models folder."""
+"""How long does a replica take from nothing to ready, and on what? Each start on this machine leaves a line beside the seals."""
 
 import contextlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-_STARTS: Final = ".starts.jsonl"
+_STARTS: Final = ".seals/starts.jsonl"
 
 
 class Start(BaseModel):
@@ -37,8 +37,10 @@ class Start(BaseModel):
 
 def record_start(models: Path, start: Start) -> None:
     """Append a start. One write of one line: several replicas of a machine may do so at once."""
-    with contextlib.suppress(OSError), (models / _STARTS).open("a", encoding="utf-8") as file:
-        file.write(start.model_dump_json() + "\n")
+    with contextlib.suppress(OSError):
+        (models / _STARTS).parent.mkdir(exist_ok=True)
+        with (models / _STARTS).open("a", encoding="utf-8") as file:
+            file.write(start.model_dump_json() + "\n")
 
 
 def read_starts(models: Path, model: str | None = None) -> tuple[Start, ...]:

@@ -29,7 +29,12 @@ def lines_of(unit: str, name: str) -> list[str]:
 
 
 def test_the_head_gets_ray_the_router_and_the_enrolment_service(head: Layout) -> None:
-    assert set(units_of(head)) == {"lane-ray.service", "lane-enrol.service", "lane-node.service"}
+    assert set(units_of(head)) == {
+        "lane-ray.service",
+        "lane-weights.service",
+        "lane-enrol.service",
+        "lane-node.service",
+    }
     assert this_node(head).ray_address == "127.0.0.1:6379"
 
 

@@ -185,7 +185,7 @@ def test_starts_are_remembered_cold_and_warm_apart(tmp_path: Path) -> None:
         start(warm=True, fetch=0, load=None),
     ):
         record_start(tmp_path, one)
-    with (tmp_path / ".starts.jsonl").open("a") as file:
+    with (tmp_path / ".seals" / "starts.jsonl").open("a") as file:
         file.write('{"half a line')
 
     starts = read_starts(tmp_path, "m")
