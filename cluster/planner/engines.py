@@ -1,6 +1,6 @@
 """Which ways are there to run this model on this class of GPUs, and how fast is each? Measured where there is a profile, else reckoned.
 
-A profile of that model on that class counts for the layout that it was measured with; the other layouts come from the roofline.
+A profile of that model on that class counts for the layout that it was measured with, and corrects the roofline of the others.
 """
 
 from collections.abc import Collection
@@ -12,8 +12,7 @@ from cluster.planner.answer import Ground
 from cluster.planner.capacity import Option
 from cluster.planner.efficiencies import calibration
 from cluster.planner.exact import ExactSteps
-from cluster.planner.fitted import limits_of, steps_from
-from cluster.planner.layouts import reckoned
+from cluster.planner.layouts import measured, options_of
 from cluster.planner.load import Trace
 from cluster.planner.price import Offer
 from cluster.planner.simulate import Routing
@@ -23,7 +22,7 @@ from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
 from models.exactness import Exact, exactness
 from models.fit import VLLM_UTILIZATION, Wish
 from models.gpus import CPU, Gpu, parse_gpus
-from models.memory import KvFormat, Layout, Precision, published_precision, read_precision
+from models.memory import KvFormat, Precision, published_precision, read_precision
 from models.spec import ModelSpec
 from router.bundle.files import LaneSpec
 from router.errors import BadRequest
@@ -88,18 +87,17 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
                 "--gpu",
             )
         trace, notes = _within(asked.trace, spec.context_tokens if spec is not None else None)
-        option = _kept_exact(_measured(profile), spec, lanes)
+        option = _kept_exact(measured(profile), spec, lanes)
         return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(profile, priced=False), notes, profile)
     entry, gpu, most = _known(asked, spec)
     trace, notes = _within(asked.trace, entry.architecture.context)
     wish = _wish(asked, spec, entry, gpu, trace)
     profile = newest_profile(profiles, asked.model, gpu.name)
-    measured = {option.layout: option for option in ([_measured(profile)] if profile is not None else [])}
-    options, unfit = reckoned(entry, gpu, most, wish)
+    options, unfit = options_of(entry, gpu, most, wish, profile)
     return Ways(
         gpu=gpu.name,
         trace=trace,
-        options=tuple(_kept_exact(measured.get(option.layout, option), spec, lanes) for option in options),
+        options=tuple(_kept_exact(option, spec, lanes) for option in options),
         unfit=tuple(unfit),
         usd_per_gpu_hour_assumed=gpu.usd_per_hour_assumed,
         offers=offers,
@@ -180,12 +178,6 @@ def _kept_exact(option: Option, spec: ModelSpec | None, lanes: Collection[LaneSp
         return option
     how = exactness(spec)
     return replace(option, times=ExactSteps(option.times, how)) if isinstance(how, Exact) else option
-
-
-def _measured(profile: Profile) -> Option:
-    tensor = profile.engine.get("tensor_parallel_size")
-    layout = Layout(tensor=tensor if isinstance(tensor, int) and not isinstance(tensor, bool) else 1)
-    return Option(layout.name, layout.gpus, steps_from(profile), limits_of(profile))
 
 
 def _grounds(profile: Profile | None, *, priced: bool) -> tuple[Ground, ...]:

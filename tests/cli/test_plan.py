@@ -78,6 +78,7 @@ def test_a_measured_model_is_planned_by_its_profile(measured: Lane) -> None:
     assert {ground["what"]: ground["provenance"] for ground in plan["grounds"]}["step times"] == "fitted"
 
 
+@pytest.mark.slow
 def test_people_read_the_same_in_words(measured: Lane) -> None:
     result = measured("--model", MODEL, "--gpu", "cpu", *LOAD)
 
@@ -86,6 +87,7 @@ def test_people_read_the_same_in_words(measured: Lane) -> None:
     assert "fitted to the profile of 2026-01-01" in result.stdout.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_a_level_that_nothing_keeps_is_a_no_with_its_reason(measured: Lane) -> None:
     result = measured("--model", MODEL, "--gpu", "cpu", *LOAD, "--slo", "tpot_p95=1ms", "--json")
 
@@ -112,6 +114,7 @@ def test_what_can_not_be_understood_is_told(lane: Lane, arguments: tuple[str, ..
     assert said in " ".join(result.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_70b_model_in_fp8_on_two_h100_has_its_knee_between_50_and_100(lane: Lane) -> None:
     """The anchor: 5,000 tokens in and 500 out."""
     result = lane(
@@ -125,6 +128,7 @@ def test_a_70b_model_in_fp8_on_two_h100_has_its_knee_between_50_and_100(lane: La
     assert 1 / 1.5 < plan["plateau"]["output_tokens_per_second"] / plan["replicas"] / 898 < 1.5  # NVIDIA publishes 898
 
 
+@pytest.mark.slow
 def test_what_may_leave_is_elastic_and_priced_both_ways(lane: Lane) -> None:
     result = lane(
         "--model", "llama-3.1-8b", "--gpu", "h100", "--rps", "60", "--isl", "2000", "--osl", "300", "--max-gpus", "1",
@@ -142,6 +146,19 @@ def test_what_may_leave_is_elastic_and_priced_both_ways(lane: Lane) -> None:
     assert {ground["provenance"] for ground in plan["grounds"]} == {"fitted", "computed", "assumed"}
 
 
+@pytest.mark.slow
+def test_the_pages_example_is_what_the_command_says(lane: Lane) -> None:
+    page = Path("docs/capacity.md").read_text()
+    command = " ".join(page.split("lane plan ", 1)[1].split("\n    lane plan", 1)[0].replace("\\", " ").split())
+
+    said = lane(*command.split())
+
+    assert said.exit_code == 0, said.output
+    headline = next(line for line in said.stdout.splitlines() if " replicas of " in line)
+    assert headline.startswith("6 replicas of TP1, 6 GPUs")
+    assert headline in page
+
+
 def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane) -> None:
     result = lane("--model", "llama-3.3-70b", "--gpu", "l4:2", *LOAD, "--json")
 
@@ -149,6 +166,7 @@ def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane
     assert "GiB a GPU are missing" in answer(result)["because"]
 
 
+@pytest.mark.slow
 def test_the_settings_that_follow_are_written_into_the_bundle_and_its_comments_stay(
     measured: Lane, tmp_path: Path
 ) -> None:
