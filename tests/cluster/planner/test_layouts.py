@@ -34,7 +34,7 @@ def test_a_pipeline_is_taken_where_tensor_parallelism_alone_does_not_fit() -> No
     """Ten KV heads can't be shared by four, and two GPUs are too small."""
     options, unfit = options_of(find_model("phi-4-14b"), find_gpu("l4"), 4, Wish(context=4096, precision="fp32"), None)
 
-    assert [option.layout for option in options] == ["TP2×PP2"]
+    assert [option.layout for option in options] == ["TP2×PP2", "TP1×PP4"]
     said = dict(unfit)
     assert "KV heads" in said["TP4"]
     assert "GiB a GPU are missing" in said["TP2"]
