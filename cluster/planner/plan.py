@@ -26,6 +26,7 @@ from cluster.planner.slo import Level
 
 _A_REPLICA: Final = 400
 _SHOWN_REQUESTS: Final = 20_000
+_SHOWN_REPLICAS: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _sized(common: Plan, size: Size, question: Question) -> Plan:
             "knee_concurrency": capacity.knee.concurrency,
             "knee_concurrency_within_slo": capacity.knee_within_level,
             "target_ongoing_requests": max(1.0, capacity.knee_within_level),
-            "expected": _expected(outcome, factor),
+            "expected": _expected(outcome, factor, max(1.0, size.replicas / _SHOWN_REPLICAS)),
             "plateau": _plateau(size, demand),
             "kv_headroom": 1 - outcome.kv_mean_share,
             "cost": _price(size, question),
@@ -128,10 +129,15 @@ def _option(capacity: Capacity, size: Size | None, question: Question) -> Option
 
 
 def _simulated(size: Size, replicas: int, requests_per_second: float, question: Question) -> Outcome:
-    """Serve the load with so many replicas; long enough to see a queue grow, short enough to wait for."""
-    trace = question.trace.first(min(_SHOWN_REQUESTS, max(SIZING_REQUESTS, _A_REPLICA * replicas)))
+    """Serve the load with so many replicas; long enough to see a queue grow, short enough to wait for.
+
+    Of a large fleet a part is simulated with its part of the load: more replicas to choose from than these change nothing that shows.
+    """
+    shown = min(replicas, _SHOWN_REPLICAS)
+    trace = question.trace.first(min(_SHOWN_REQUESTS, max(SIZING_REQUESTS, _A_REPLICA * shown)))
     option = size.capacity.option
-    return simulate(Fleet(option.times, replicas, option.limits, question.routing), trace.at_rate(requests_per_second))
+    fleet = Fleet(option.times, shown, option.limits, question.routing)
+    return simulate(fleet, trace.at_rate(requests_per_second * shown / replicas))
 
 
 def _plateau(size: Size, demand: Demand) -> Plateau:
@@ -151,7 +157,8 @@ def _plateau(size: Size, demand: Demand) -> Plateau:
     )
 
 
-def _expected(outcome: Outcome, factor: float) -> Expected:
+def _expected(outcome: Outcome, factor: float, whole: float) -> Expected:
+    """Sum up; `whole` is how much larger the fleet is than what was simulated of it."""
     ttft, tpot = outcome.quantiles("ttft"), outcome.quantiles("tpot")
     return Expected(
         ttft_seconds=ttft,
@@ -159,8 +166,8 @@ def _expected(outcome: Outcome, factor: float) -> Expected:
         itl_seconds=outcome.quantiles("itl"),
         end_to_end_seconds=outcome.quantiles("e2e"),
         queue_seconds=outcome.quantiles("queue"),
-        requests_per_second=outcome.requests_per_second,
-        output_tokens_per_second=outcome.output_tokens_per_second,
+        requests_per_second=outcome.requests_per_second * whole,
+        output_tokens_per_second=outcome.output_tokens_per_second * whole,
         concurrency=outcome.batch_mean,
         kv_peak_share=outcome.kv_peak_share,
         kv_mean_share=outcome.kv_mean_share,

@@ -88,6 +88,30 @@ def test_people_read_the_same_in_words(measured: Lane) -> None:
 
 
 @pytest.mark.slow
+def test_a_large_fleet_is_planned_in_the_same_time_and_gives_what_is_asked(measured: Lane) -> None:
+    result = measured(
+        "--model",
+        MODEL,
+        "--gpu",
+        "cpu",
+        "--rps",
+        "2000",
+        "--isl",
+        "300",
+        "--osl",
+        "60",
+        "--restricted-share",
+        "0",
+        "--json",
+    )
+
+    plan = answer(result)
+    assert plan["guaranteed_replicas"] == plan["spare_replicas"] == 0
+    assert plan["replicas"] > 300
+    assert plan["expected"]["requests_per_second"] == pytest.approx(2000, rel=0.1)
+
+
+@pytest.mark.slow
 def test_a_level_that_nothing_keeps_is_a_no_with_its_reason(measured: Lane) -> None:
     result = measured("--model", MODEL, "--gpu", "cpu", *LOAD, "--slo", "tpot_p95=1ms", "--json")
 
