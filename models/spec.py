@@ -103,7 +103,7 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    family: Literal["llama", "mistral", "mixtral", "qwen2.5", "qwen3", "qwen3-moe"]
+    family: Literal["llama", "mistral", "mixtral", "qwen2.5", "qwen3", "qwen3-moe", "bert"]
     source: str
     folder: str
     licence: str

@@ -18,6 +18,7 @@ Concern = Literal["clear", "suspected", "flagged"]
 """How much a request looks like an attack, or like help to do harm: an alarm's score, in bands that the bundle sets."""
 CONCERNS: Final[tuple[Concern, ...]] = ("clear", "suspected", "flagged")
 Channel = Literal["web", "app", "api"]
+Task = Literal["generate", "embed"]
 Mode = Literal["chat", "batch"]
 Cause = Literal[
     "start", "boundary", "timeout", "connection", "overload", "rate_limit", "schema_failure", "refusal", "stream_cut"
@@ -161,6 +162,7 @@ class Limits(Frozen):
 class RouteRequest(Frozen):
     """Everything a decision may depend on, beside the bundle and the state.
 
+    `task`: an answer, or each message's embedding.
     `org` is the tenant and comes from the API key, never from the body; so do `allowed_lanes` (none listed: all of the tenant's).
     `labels` are declared by tenant, route or header and can only raise what the scan finds. `mode` None lets the classifier decide.
     """
@@ -183,6 +185,7 @@ class RouteRequest(Frozen):
     sampling: Sampling = Sampling()
     limits: Limits = Limits()
     stream: bool = False
+    task: Task = "generate"
 
 
 # ------------------------------------------------------------------ the decision

@@ -41,6 +41,7 @@ from router.errors import (
 )
 from router.lane import (
     Departed,
+    Embedding,
     Lane,
     LaneCall,
     LaneEvent,
@@ -58,7 +59,7 @@ from router.scan import scan_text
 from router.validate import validate_answer
 
 Batch = tuple[LaneEvent, ...]
-_CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta)
+_CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta, Embedding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +367,7 @@ class _Attempt:
                     self._validate(event)
                     self.stop = event
                     self.end = "refusal" if self.refused else event.reason
-                case ReasoningDelta() | ToolCallDelta():
+                case ReasoningDelta() | ToolCallDelta() | Embedding():
                     pass
             if self.first_token is None and isinstance(event, _CONTENT):
                 self.first_token = self.run.clock.monotonic() - self.started

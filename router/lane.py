@@ -17,6 +17,7 @@ class LaneCall:
 
     `json_schema` is the JSON Schema the answer must meet (None: free text; `"{}"`: any JSON object).
     `deadline_seconds` is what is left of the request's time. `cache_salt` separates tenants' prefix caches and is set by the server alone.
+    On a lane that embeds, each message is a text of its own.
     `may_leave`: a hosted lane is this plan's way round a private one that is full.
     """
 
@@ -70,6 +71,14 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """The embedding of the call's message number `index`: numbers in single precision, little-endian."""
+
+    index: int
+    numbers: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens used so far; the last one counts."""
 
@@ -104,7 +113,7 @@ class Stop:
     model_version: str | None = None
 
 
-LaneEvent = TextDelta | ReasoningDelta | ToolCallDelta | Usage | Refusal | Departed | Stop
+LaneEvent = TextDelta | ReasoningDelta | ToolCallDelta | Embedding | Usage | Refusal | Departed | Stop
 
 
 class Lane(Protocol):

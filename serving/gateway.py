@@ -36,7 +36,7 @@ from router.decide import decide, refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
 from router.execute import Batch, Climbed, Run, execute
 from router.labels import at_most, join
-from router.lane import Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import Embedding, Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from router.ports import Clock, RedactionMaps
 from router.redact import Scan, scan_with
 from router.scan import scan_text
@@ -342,5 +342,7 @@ def _hash_into(trace: Trace, batch: Batch) -> None:
                 trace.answer.update(text.encode())
             case ToolCallDelta():
                 trace.answer.update(event.arguments.encode())
+            case Embedding(_, numbers):
+                trace.answer.update(numbers)
             case _:
                 pass

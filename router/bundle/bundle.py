@@ -19,7 +19,7 @@ from router.bundle.files import (
 )
 from router.bundle.ladder import Step, planned_steps
 from router.bundle.variables import TopicHeads
-from router.contract import Budgets, RiskTier
+from router.contract import Budgets, RiskTier, Task
 from router.rules import Rule
 
 
@@ -93,6 +93,11 @@ class Bundle:
     egress: Egress
     boundary: Boundary
     heads: TopicHeads
+
+    def task_of(self, lane: LaneSpec) -> Task:
+        """Return what a lane is for: answers, or embeddings."""
+        model = self.models.get(lane.base_model) if lane.base_model is not None else None
+        return model.task if model is not None else "generate"
 
     def context_tokens(self, lane: LaneSpec) -> int | None:
         """Return how many tokens, prompt and answer together, a lane takes; None when that is not known."""

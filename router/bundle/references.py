@@ -13,6 +13,8 @@ from router.contract import RISK_TIERS
 
 CLASSIFICATION_FAILED: Final = "classification-failed"
 """The built-in route for what could not be judged; no route of a bundle may be called so."""
+EMBEDDINGS: Final = "embeddings"
+"""The built-in route for texts that are to become embeddings."""
 _RESERVED_LANES: Final = frozenset({"auto"})
 
 
@@ -131,6 +133,14 @@ def _lanes_and_ladders(source: Source) -> None:
             if source.lanes:
                 line = source.line("ladders.yaml", "ladders", index, "steps", at, "lane")
                 _unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
+                _answers(source, "ladders.yaml", line, step.lane)
+
+
+def _answers(source: Source, file: str, line: int, lane: str) -> None:
+    """Note a lane that only embeds where an answer is wanted."""
+    embed = {model.name for model in source.models.models if model.task == "embed"} if source.models else set()
+    if source.lanes and any(one.name == lane and one.model in embed for one in source.lanes.lanes):
+        source.find(file, line, f"lane `{lane}` gives embeddings, no answers", "name a lane whose model answers")
 
 
 def _replicas(source: Source) -> None:
@@ -174,10 +184,11 @@ def _routes(source: Source) -> None:
         def line(*path: str | int, at: int = index) -> int:
             return source.line("routes.yaml", "routes", at, *path)
 
-        if route.id == CLASSIFICATION_FAILED:
+        if route.id in {CLASSIFICATION_FAILED, EMBEDDINGS}:
             source.find("routes.yaml", line("id"), f"`{route.id}` is reserved", "rename the route")
         if route.lane is not None and source.lanes:
             _unknown(source, "routes.yaml", line("lane"), "lane", route.lane, _lane_names(source), "lanes.yaml")
+            _answers(source, "routes.yaml", line("lane"), route.lane)
         for cause, ladder in route.fallback.items():
             if ladders is not None:
                 _unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")

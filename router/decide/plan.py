@@ -9,7 +9,7 @@ from router.boundary import StoreQuestion
 from router.bundle import Bundle, CompiledRoute, compile_route
 from router.bundle.files import EVIDENCE, RouteSpec, TenantSpec, TierProfile
 from router.bundle.ladder import Step
-from router.bundle.references import CLASSIFICATION_FAILED
+from router.bundle.references import CLASSIFICATION_FAILED, EMBEDDINGS
 from router.contract import (
     Action,
     Budgets,
@@ -45,7 +45,8 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
     tenant = bundle.tenants.get(request.org)
     if tenant is None:
         raise BadRequest(f"unknown org `{request.org}`: the bundle's tenants.yaml does not have it", "org")
-    pinned = _pinned_lanes(request.model, bundle)
+    embeds = request.task == "embed"
+    pinned = _pinned_lanes(request, bundle)
     chosen = _choose(request, bundle, judge(request, bundle, state, tenant, scan))
     route = chosen.route.spec
     allowed = chosen.route.allowed[chosen.tier]
@@ -62,12 +63,15 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         harm=judged.harm,
         kept_in=(*_kept_in(route, tenant, bundle), *reaction.keeps_in),
         evidence=bundle.boundary.may_store(StoreQuestion(request.org, EVIDENCE, judged.label)),
-        input_tokens=judged.input_tokens,
+        input_tokens=0
+        if embeds
+        else judged.input_tokens,  # Each text is read by itself: the engine holds it against its context.
         budgets=budgets,
         cost_limited=allowed.cost_limited,
         redactions=Redactions(request, judged, bundle, scan),
     )
-    action, message = _end(route, reaction)
+    # Embeddings answer nobody: what a text asks of a model, or asks for, reaches none.
+    action, message = ("answer", None) if embeds else _end(route, reaction)
     ladder = _ladder(chosen, pinned, asked, bundle, state) if action == "answer" else Ladder((), (), ())
     first = ladder.rungs[0] if ladder.rungs else None
     wanting = Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm, asked.kept_in)
@@ -93,7 +97,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         fallback={} if pinned else dict(route.fallback),
         ladder=ladder.rungs,
         closed=ladder.closed,
-        budgets=_fitted(budgets, ladder, judged.input_tokens, bundle),
+        budgets=budgets if embeds else _fitted(budgets, ladder, judged.input_tokens, bundle),
         policies=tuple(dict.fromkeys([*chosen.fired, *reaction.fired, *aids.withheld, *ladder.policies])),
         bundle_hash=bundle.hash,
         classifier=bundle.heads.version,
@@ -117,16 +121,23 @@ def _kept_in(route: RouteSpec, tenant: TenantSpec, bundle: Bundle) -> tuple[Poli
     )
 
 
-def _pinned_lanes(model: str, bundle: Bundle) -> tuple[str, ...]:
-    """Return the lanes that a request's `model` allows; none for `auto`, which leaves it to the routes."""
-    if model == "auto":
+def _pinned_lanes(request: RouteRequest, bundle: Bundle) -> tuple[str, ...]:
+    """Return the lanes that a request's `model` allows; none for `auto`, which leaves it to the routes (for embeddings, to every lane)."""
+    model = request.model
+    fit = {name: lane for name, lane in bundle.lanes.items() if bundle.task_of(lane) == request.task}
+    if model == "auto" and request.task == "generate":
         return ()
-    if model in bundle.lanes:
+    if model in fit:
         return (model,)
-    holding = tuple(lane.name for lane in bundle.lanes.values() if lane.model_name == model)
+    holding = tuple(name for name, lane in fit.items() if model in {"auto", lane.model_name})
     if holding:
         return holding
-    known = ["auto", *bundle.lanes, *dict.fromkeys(lane.model_name for lane in bundle.lanes.values())]
+    if model == "auto":
+        raise UnknownModel("no lane of this bundle gives embeddings: add a model with `task: embed`, and a lane for it")
+    if any(model in {name, lane.model_name} for name, lane in bundle.lanes.items()):
+        does, asked = ("embeddings", "answers") if request.task == "generate" else ("answers", "embeddings")
+        raise UnknownModel(f"`{model}` gives {does}, no {asked}")
+    known = ["auto", *fit, *dict.fromkeys(lane.model_name for lane in fit.values())]
     near = difflib.get_close_matches(model, known, n=3) or known
     raise UnknownModel(f"unknown model `{model}`; did you mean {', '.join(near)}?")
 
@@ -146,6 +157,8 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
     tier, fired, facts = judge_tier(request, bundle, judgement)
     if judgement.failed is not None:
         return _closed_path(judgement, fired, bundle)
+    if request.task == "embed":
+        return _embedding_path(judgement, tier, fired, bundle)
     try:
         route = _first_route(bundle, facts)
     except RuleError as error:
@@ -177,11 +190,20 @@ def _closed_path(judgement: Judgement, fired: tuple[PolicyFired, ...], bundle: B
     because = f"{judgement.failed}, so the request counts as restricted"
     spec = RouteSpec.model_construct(id=CLASSIFICATION_FAILED, because=because)
     # INVARIANT: what could not be judged never leaves, whatever a bundle's policies permit restricted text.
-    private = [lane.name for lane in bundle.lanes.values() if not lane.is_hosted]
+    answering = [lane for lane in bundle.lanes.values() if bundle.task_of(lane) == "generate"]
+    private = [lane.name for lane in answering if not lane.is_hosted]
     steps = tuple(Step(lane, ("start", "connection", "overload", "timeout")) for lane in private)
     route = replace(compile_route(spec, None, {}, bundle.profiles), steps=steps)
     spoke = PolicyFired(id=CLASSIFICATION_FAILED, effect="route", because=because)
     return _Chosen(route, judgement, "restricted", (spoke, *fired))
+
+
+def _embedding_path(judgement: Judgement, tier: RiskTier, fired: tuple[PolicyFired, ...], bundle: Bundle) -> _Chosen:
+    """The built-in route for texts that become embeddings: the lane is the request's own, and the boundary is asked as always."""
+    because = "texts that are to become embeddings"
+    spec = RouteSpec.model_construct(id=EMBEDDINGS, because=because)
+    route = compile_route(spec, None, {}, bundle.profiles)
+    return _Chosen(route, judgement, tier, (PolicyFired(id=EMBEDDINGS, effect="route", because=because), *fired))
 
 
 def _ladder(chosen: _Chosen, pinned: tuple[str, ...], asked: Asked, bundle: Bundle, state: State) -> Ladder:

@@ -4,6 +4,7 @@ A field that would be dropped in silence is refused: the caller would believe th
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_args
 
 import orjson
@@ -57,15 +58,17 @@ class _ChatBody(BaseModel):
     metadata: dict[str, str] = Field(default_factory=dict, max_length=16)
 
 
+@dataclass(frozen=True, slots=True)
 class ChatAsk:
     """A parsed call: the request, and how the answer is to be sent."""
 
-    __slots__ = ("include_usage", "request", "stream")
+    request: RouteRequest
+    include_usage: bool
 
-    def __init__(self, request: RouteRequest, *, include_usage: bool) -> None:
-        self.request = request
-        self.stream = request.stream
-        self.include_usage = include_usage
+    @property
+    def stream(self) -> bool:
+        """Whether the answer is sent piece by piece."""
+        return self.request.stream
 
 
 def parse_chat(body: bytes, headers: Mapping[str, str], org: str) -> ChatAsk:
@@ -74,14 +77,10 @@ def parse_chat(body: bytes, headers: Mapping[str, str], org: str) -> ChatAsk:
     Headers: `x-lane-session`, `x-lane-channel`, `x-lane-mode`, `x-lane-allowed-tools`, `x-lane-labels`, `x-lane-deadline-seconds`.
     Raises `BadRequest` (or `UnsupportedField`) naming the field.
     """
-    unknown = sorted(
-        name for name in map(str.lower, headers) if name.startswith(_HEADER_PREFIX) and name not in _HEADERS
-    )
-    if unknown:
-        raise UnsupportedField(f"{unknown[0]}: not a header that this gateway honours; leave it out", unknown[0])
+    refuse_unknown_headers(headers)
     chat = _chat_body(body)
     options = chat.stream_options or _StreamOptions()
-    request = _checked(
+    request = checked(
         RouteRequest,
         messages=parse_messages(chat.messages),
         session=headers.get("x-lane-session"),
@@ -103,24 +102,38 @@ def parse_chat(body: bytes, headers: Mapping[str, str], org: str) -> ChatAsk:
     return ChatAsk(request, include_usage=options.include_usage)
 
 
-def _chat_body(body: bytes) -> _ChatBody:
+def refuse_unknown_headers(headers: Mapping[str, str]) -> None:
+    """Raise `UnsupportedField` for a header of ours that would be dropped in silence."""
+    unknown = sorted(
+        name for name in map(str.lower, headers) if name.startswith(_HEADER_PREFIX) and name not in _HEADERS
+    )
+    if unknown:
+        raise UnsupportedField(f"{unknown[0]}: not a header that this gateway honours; leave it out", unknown[0])
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the fields that a body sets. Raises `BadRequest`."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise BadRequest("the body must be a JSON object")
-    asked = {name: value for name, value in fields.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _chat_body(body: bytes) -> _ChatBody:
+    asked = json_object(body)
     for name, harmless in _HARMLESS.items():
         if name in asked and asked.pop(name) not in harmless:
             raise UnsupportedField(f"{name}: only {' or '.join(str(value) for value in harmless)} is served here", name)
     unknown = [name for name in asked if name not in _ChatBody.model_fields]
     if unknown:
         raise UnsupportedField(f"{unknown[0]}: not a field that this gateway honours; leave it out", unknown[0])
-    return _checked(_ChatBody, **asked)
+    return checked(_ChatBody, **asked)
 
 
-def _checked(model: type[Model], /, **fields: Any) -> Model:
+def checked(model: type[Model], /, **fields: Any) -> Model:
     """Validate, and turn the first complaint into a 400 that names the field (never its value)."""
     try:
         return model(**fields)
@@ -152,12 +165,12 @@ def parse_labels(header: str) -> Label:
                 f"x-lane-labels: unknown part {name!r}; known are level, categories, jurisdictions", "x-lane-labels"
             )
         parts[name] = value.strip() if name == "level" else _names(value)
-    return _checked(Label, **parts)
+    return checked(Label, **parts)
 
 
 def _sampling(chat: _ChatBody) -> Sampling:
     stops = (chat.stop,) if isinstance(chat.stop, str) else tuple(chat.stop or ())
-    return _checked(
+    return checked(
         Sampling,
         temperature=chat.temperature,
         top_p=chat.top_p,
@@ -172,11 +185,17 @@ def _sampling(chat: _ChatBody) -> Sampling:
 
 
 def _limits(chat: _ChatBody, deadline: str | None) -> Limits:
+    return checked(
+        Limits, max_tokens=chat.max_completion_tokens or chat.max_tokens, deadline_seconds=seconds_of(deadline)
+    )
+
+
+def seconds_of(deadline: str | None) -> float | None:
+    """Read `x-lane-deadline-seconds`. Raises `BadRequest`."""
     try:
-        seconds = None if deadline is None else float(deadline)
+        return None if deadline is None else float(deadline)
     except ValueError as error:
         raise BadRequest("x-lane-deadline-seconds: a number of seconds", "x-lane-deadline-seconds") from error
-    return _checked(Limits, max_tokens=chat.max_completion_tokens or chat.max_tokens, deadline_seconds=seconds)
 
 
 def _response_format(given: dict[str, Any] | None) -> ResponseFormat:

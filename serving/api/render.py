@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from router.errors import BadRequest, ContractViolated, LaneFailed, PolicyDenied, RouterError, outcome_of
-from router.lane import Departed, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import Departed, Embedding, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 
 DONE = b"data: [DONE]\n\n"
 
@@ -44,7 +44,7 @@ class WholeAnswer:
                     self.usage = event
                 case Stop():
                     self.stop = event
-                case Departed():
+                case Departed() | Embedding():
                     pass
 
     def _take_call(self, delta: ToolCallDelta) -> None:
@@ -136,7 +136,7 @@ class StreamedAnswer:
             case Usage():
                 self._usage = event
                 return b""
-            case Departed():
+            case Departed() | Embedding():
                 return b""
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request
@@ -19,6 +20,7 @@ from router.execute import Batch
 from router.lane import Stop
 from serving.api import metrics
 from serving.api.auth import Caller, Keyring
+from serving.api.embeddings import EmbeddingsAnswer, EmbeddingsAsk, parse_embeddings
 from serving.api.parse import MOST_BODY_BYTES, ChatAsk, parse_chat
 from serving.api.render import StreamedAnswer, WholeAnswer, error_body, error_event
 from serving.gateway import Gateway, Opening, Trace
@@ -36,6 +38,11 @@ class BodyTooLarge(BadRequest):
     code = "request_too_large"
 
 
+Ask = TypeVar("Ask", ChatAsk, EmbeddingsAsk)
+Parse = Callable[[bytes, Mapping[str, str], str], Ask]
+"""Reads a body and headers for a tenant."""
+
+
 class Api:
     """The handlers of one ingress replica."""
 
@@ -47,16 +54,24 @@ class Api:
     async def chat(self, http: Request) -> Response:
         """`POST /v1/chat/completions`."""
         trace = self._gateway.begin()
-        asked = await self._admit(http, trace, "chat")
+        asked = await self._admit(http, trace, "chat", parse_chat)
         if isinstance(asked, Response):
             return asked
         answering = self._stream(asked, trace) if asked.stream else self._whole(asked.request, trace)
         return await _unless_gone(http, answering)
 
+    async def embeddings(self, http: Request) -> Response:
+        """`POST /v1/embeddings`: a decision, its evidence and the boundary as for any answer."""
+        trace = self._gateway.begin()
+        asked = await self._admit(http, trace, "chat", parse_embeddings)
+        if isinstance(asked, Response):
+            return asked
+        return await _unless_gone(http, self._embed(asked, trace))
+
     async def route(self, http: Request) -> Response:
         """`POST /v1/route`: the decision for a chat body, without carrying it out."""
         trace = self._gateway.begin()
-        asked = await self._admit(http, trace, "route")
+        asked = await self._admit(http, trace, "route", parse_chat)
         if isinstance(asked, Response):
             return asked
         try:
@@ -111,15 +126,15 @@ class Api:
     def _caller(self, http: Request) -> Caller:
         return self._keys.caller(http.headers.get("authorization"))
 
-    async def _admit(self, http: Request, trace: Trace, scope: Scope) -> ChatAsk | Response:
+    async def _admit(self, http: Request, trace: Trace, scope: Scope, parse: Parse[Ask]) -> Ask | Response:
         """Authenticate, parse, and lay the key's limits over it. What fails here is recorded too, and answered with its error."""
         body, caller = b"", None
         try:
             caller = self._caller(http)
             caller.need(scope)
             body = await _body(http)
-            asked = parse_chat(body, http.headers, caller.org)
-            asked = ChatAsk(caller.bind(asked.request), include_usage=asked.include_usage)
+            asked = parse(body, http.headers, caller.org)
+            asked = replace(asked, request=caller.bind(asked.request))
         except RouterError as error:
             self._gateway.accept(trace, body, None, caller)
             await self._gateway.fail(trace, error)
@@ -142,6 +157,22 @@ class Api:
         assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
         answer.model = opening.model or request.model
         return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
+
+    async def _embed(self, asked: EmbeddingsAsk, trace: Trace) -> Response:
+        answer = EmbeddingsAnswer(asked.encoding)
+        opening: Opening | None = None
+        try:
+            async with aclosing(self._gateway.answer(asked.request, trace)) as steps:
+                async for step in steps:
+                    if isinstance(step, Opening):
+                        opening = step
+                    else:
+                        answer.take(step)
+        except RouterError as error:
+            return _error(error, trace)
+        assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
+        body = answer.body(opening.model or asked.request.model)
+        return Response(body, media_type=JSON, headers=_headers(trace, opening.decision))
 
     async def _stream(self, asked: ChatAsk, trace: Trace) -> Response:
         """Wait for the first content, so that an error before it has its own status; then stream the rest."""
@@ -254,6 +285,7 @@ def make_api(api: Api, background: Callable[[], Any]) -> FastAPI:
 
     app = FastAPI(title="private-lane", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/v1/chat/completions", api.chat, methods=["POST"])
+    app.add_api_route("/v1/embeddings", api.embeddings, methods=["POST"])
     app.add_api_route("/v1/route", api.route, methods=["POST"])
     app.add_api_route("/v1/models", api.models, methods=["GET"])
     app.add_api_route("/v1/evidence/{trace_id}", api.evidence, methods=["GET"])

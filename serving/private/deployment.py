@@ -82,9 +82,11 @@ class PrivateModel:
         preparation = Preparation(model, Path(folder), WeightsPolicy.model_validate(weights or {}))
         await preparation.run(tuple(adapter_folders(model, Path(folder)).values()))
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
+        from serving.private.embedder import Embedder
         from serving.private.engine import PrivateEngine
 
-        self._engine = await PrivateEngine.start(model, Path(folder))
+        engine = Embedder if model.task == "embed" else PrivateEngine
+        self._engine = await engine.start(model, Path(folder))
         preparation.ready()
         self._clock = StallClock(model.engine.stall_seconds)
         self._gauges = EngineGauges(model.name, serve.get_replica_context().replica_id.unique_id)

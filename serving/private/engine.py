@@ -1,4 +1,4 @@
-"""How is a lane call answered by vLLM? The one module that imports vLLM.
+"""How is a lane call answered by vLLM? With `embedder`, the one module that imports vLLM.
 
 vLLM's own OpenAI chat object is used without its HTTP server: its templates, parsers, stop handling and constrained decoding, no port.
 """
@@ -43,7 +43,7 @@ from serving.private.arguments import adapter_folders, engine_settings, environm
 from serving.private.vitals import Vitals, VitalsLog
 from serving.private.wire import Abilities, ChunkReader, chat_body
 
-_WARM_UP_SECONDS: Final = 600.0
+WARM_UP_SECONDS: Final = 600.0
 """An engine that has not answered its first calls by then is not ready, and never will be."""
 
 
@@ -51,7 +51,7 @@ class PrivateEngine:
     """One vLLM engine and what it has open. Made by `start`, which returns once it has answered a call of each kind."""
 
     def __init__(self, spec: ModelSpec, folder: Path, engine: AsyncLLM, chat: Any, log: VitalsLog) -> None:
-        self._spec, self._engine, self._chat, self._log = spec, engine, chat, log
+        self.spec, self.engine, self._chat, self._log = spec, engine, chat, log
         # An adapter's answers have two parents: both are told.
         base = weights_hash(folder)
         hashes = {name: weights_hash(path) for name, path in adapter_folders(spec, folder).items()}
@@ -76,9 +76,9 @@ class PrivateEngine:
                 engine, state, Namespace(**_frontend_settings(spec, folder, arguments)), supported_tasks=("generate",)
             )
             started = cls(spec, folder, engine, state.openai_serving_chat, log)
-            async with asyncio.timeout(_WARM_UP_SECONDS):
+            async with asyncio.timeout(WARM_UP_SECONDS):
                 for schema in (None, '{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}'):
-                    async for _ in started.stream(_warm_up_call(spec, schema)):
+                    async for _ in started.stream(warm_up_call(spec, schema)):
                         pass
         except BaseException:
             engine.shutdown()
@@ -91,7 +91,7 @@ class PrivateEngine:
         Raises `ContextTooLong`, `SchemaRefused` or `BadRequest` where the request is at fault, else a `LaneFailed`.
         """
         request = self._request(call)
-        reader = ChunkReader(call, self._versions[call.model])
+        reader = ChunkReader(call, self.version_of(call.model))
         if not call.may_leave:
             self._private_unanswered.add(id(call))
         try:
@@ -138,25 +138,29 @@ class PrivateEngine:
     def _failure(self, call: LaneCall, error: dict[str, Any]) -> RouterError:
         """Read vLLM's error object: whose fault is it, and may another lane do better?"""
         message = str(error.get("message"))
-        if self._engine.errored:
+        if self.engine.errored:
             return LaneUnreachable(call.lane, "the engine died while it answered")
         match error.get("code"):
             case 503:
                 return LaneOverloaded(call.lane, message)
             case int(code) if 400 <= code < 500:
-                return _at_fault(message, error.get("param"), self._spec, constrained=call.json_schema is not None)
+                return _at_fault(message, error.get("param"), self.spec, constrained=call.json_schema is not None)
             case _:
                 return LaneMisbehaved(call.lane, message)
+
+    def version_of(self, model: str) -> str:
+        """Return the weights' hash of a served name."""
+        return self._versions[model]
 
     @property
     def running(self) -> int:
         """Requests that the engine has open."""
-        return int(self._engine.get_num_unfinished_requests())
+        return int(self.engine.get_num_unfinished_requests())
 
     @property
     def dtype(self) -> str:
         """The number format that the engine computes in."""
-        return str(self._engine.model_config.dtype).removeprefix("torch.")
+        return str(self.engine.model_config.dtype).removeprefix("torch.")
 
     @property
     def vitals(self) -> Vitals:
@@ -171,15 +175,15 @@ class PrivateEngine:
     @property
     def dead(self) -> bool:
         """Whether the engine's process is gone."""
-        return bool(self._engine.errored)
+        return bool(self.engine.errored)
 
     async def answer_a_question(self) -> None:
         """Return once the engine's process has answered a question between two of its steps."""
-        await self._engine.is_sleeping()
+        await self.engine.is_sleeping()
 
     def kill(self) -> None:
         """End the engine's processes, stopped ones too, without asking them."""
-        manager = self._engine.engine_core.resources.engine_manager
+        manager = self.engine.engine_core.resources.engine_manager
         for process in manager.processes if manager is not None else ():
             with suppress(psutil.NoSuchProcess):
                 core = psutil.Process(process.pid)
@@ -188,7 +192,7 @@ class PrivateEngine:
 
     def shutdown(self) -> None:
         """Stop the engine's process and wait for it."""
-        self._engine.shutdown()
+        self.engine.shutdown()
 
 
 def engine_arguments(spec: ModelSpec, folder: Path) -> AsyncEngineArgs:
@@ -236,7 +240,8 @@ def _at_fault(message: str, parameter: str | None, spec: ModelSpec, *, constrain
     return BadRequest(message, parameter)
 
 
-def _warm_up_call(spec: ModelSpec, schema: str | None) -> LaneCall:
+def warm_up_call(spec: ModelSpec, schema: str | None) -> LaneCall:
+    """Return a call that makes an engine do, before it is ready, what is slow the first time."""
     return LaneCall(
         trace_id="warm-up-plain" if schema is None else "warm-up-schema",
         attempt=0,
@@ -248,8 +253,8 @@ def _warm_up_call(spec: ModelSpec, schema: str | None) -> LaneCall:
         messages=(Message(role="user", content=(TextPart(text="Say ok."),)),),
         sampling=Sampling(temperature=0.0),
         max_tokens=16,
-        deadline_seconds=_WARM_UP_SECONDS,
-        first_token_seconds=_WARM_UP_SECONDS,
+        deadline_seconds=WARM_UP_SECONDS,
+        first_token_seconds=WARM_UP_SECONDS,
         bundle_hash="",
         schema_name=schema and "warm_up",
         json_schema=schema,
