@@ -4,7 +4,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from router.bundle import check_bundle, load_bundle
+from router.bundle import BundleFinding, check_bundle, load_bundle
+from router.bundle.files import LaneSpec
+from router.bundle.references import reference_findings
+from router.bundle.served import serving_findings
+from router.bundle.source import read_source
 from router.testing import ScriptedHeads
 
 
@@ -23,10 +27,18 @@ def change(folder: Path, file: str, entry: int, **fields: object) -> None:
     (folder / file).write_text(yaml.safe_dump(content, sort_keys=False))
 
 
-def test_cpu_settings_beside_a_gpu_are_refused_by_file_and_field(folder: Path, heads: ScriptedHeads) -> None:
+def findings(folder: Path) -> list[BundleFinding]:
+    """What the references and the models are told, without the proof that a whole check runs beside them."""
+    source = read_source(folder)
+    reference_findings(source)
+    serving_findings(source)
+    return source.findings
+
+
+def test_cpu_settings_beside_a_gpu_are_refused_by_file_and_field(folder: Path) -> None:
     change(folder, "models.yaml", 0, gpu="h100")
 
-    found = check_bundle(folder, heads)
+    found = findings(folder)
 
     assert {finding.file for finding in found} == {"models.yaml"}
     assert [finding.message.split(": ")[1] for finding in found] == [
@@ -42,7 +54,7 @@ def test_a_lane_is_exact_where_its_model_can_be_and_the_model_is_then_served_so(
 ) -> None:
     change(folder, "lanes.yaml", 1, determinism="exact")
 
-    (finding,) = check_bundle(folder, heads)
+    (finding,) = findings(folder)
     change(folder, "models.yaml", 0, engine={"max_num_seqs": 1})
     bundle = load_bundle(folder, heads)
 
@@ -52,7 +64,7 @@ def test_a_lane_is_exact_where_its_model_can_be_and_the_model_is_then_served_so(
     assert bundle.models["smollm2-135m-instruct"].engine.enable_prefix_caching is False
 
 
-def test_no_provider_keeps_exactness(folder: Path, heads: ScriptedHeads) -> None:
+def test_a_whole_check_says_what_the_models_are_told(folder: Path, heads: ScriptedHeads) -> None:
     change(folder, "lanes.yaml", 2, determinism="exact")
 
     (finding,) = check_bundle(folder, heads)
@@ -60,15 +72,14 @@ def test_no_provider_keeps_exactness(folder: Path, heads: ScriptedHeads) -> None
     assert "no provider keeps it" in finding.message
 
 
-def test_a_lane_may_name_an_adapter_and_has_its_models_context(folder: Path, heads: ScriptedHeads) -> None:
+def test_a_lane_may_name_an_adapter_of_a_model_and_no_other(folder: Path) -> None:
     name = "smollm2-135m-instruct:support"
     change(folder, "lanes.yaml", 1, model=name)
 
-    (unknown, *_) = check_bundle(folder, heads)
+    (unknown,) = findings(folder)
     change(folder, "models.yaml", 0, adapters=[{"name": "support", "folder": "support"}])
-    bundle = load_bundle(folder, heads)
 
     assert unknown.message == f"unknown model `{name}`"
-    lane = bundle.lanes["private"]
+    assert findings(folder) == []
+    lane = LaneSpec(name="private", model=name)
     assert (lane.base_model, lane.model_name) == ("smollm2-135m-instruct", name)
-    assert bundle.context_tokens(lane) == bundle.models["smollm2-135m-instruct"].context_tokens
