@@ -131,3 +131,12 @@ def test_leaving_removes_every_credential_and_unit(tmp_path: Path) -> None:
     forget_here(layout)
 
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_router_serves_on_the_cluster_that_the_other_unit_runs_and_may_not_open_a_door(head: Layout) -> None:
+    unit = units_of(head)["lane-node.service"]
+
+    assert "LANE_RAY_ADDRESS=127.0.0.1:6379" in lines_of(unit, "Environment")
+    assert lines_of(unit, "EnvironmentFile")[0] == "/etc/lane/ray.env"
+    assert lines_of(unit, "ExecStart")[0].endswith("--no-door")
+    assert lines_of(unit, "UnsetEnvironment") == ["OPENAI_API_KEY"]
