@@ -25,6 +25,7 @@ _PLAIN: Final = (
 _WORDS: Final = tuple(_PLAIN.split())
 
 
+_FEWEST_WORDS: Final = 32
 _CLOSING: Final = ". What is the story about?"
 
 
@@ -42,18 +43,23 @@ class Prompter:
 
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
-        def tokens(text: str) -> list[int]:
-            ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-            return ids
+        def ids_after(text: str, more: str) -> tuple[int, ...]:
+            """Return the tokens that `more` adds to a text: alone, many tokenizers give a word another form."""
+            known, both = (tokenizer.encode(one, add_special_tokens=False).ids for one in (text, text + more))
+            return tuple(both[len(known) :])
 
-        # Read beside another word, as it will stand: alone, some tokenizers give a word another form.
-        read = {word: tokens(f"of {word}")[len(tokens("of")) :] for word in _WORDS}
-        # A token that stands for several words is the one for what the tokenizer does not know.
-        times = Counter(ids[0] for ids in read.values() if len(ids) == 1)
-        self._words = tuple(word for word, ids in read.items() if len(ids) == 1 and times[ids[0]] == 1)
-        if len(self._words) < 32:
-            raise WordsUnknown(f"{folder}: only {len(self._words)} of {len(_WORDS)} plain words are one token each")
-        self._closing_tokens = len(tokens(f"of{_CLOSING}")) - len(tokens("of"))
+        def single(before: str, gap: str) -> tuple[str, ...]:
+            """Return the words that are one token there. A token of several words is the one for what is not known."""
+            read = {word: ids_after(before, gap + word) for word in _WORDS}
+            times = Counter(read.values())
+            return tuple(word for word, ids in read.items() if len(ids) == 1 and times[ids] == 1)
+
+        self._first, self._words = single("\n", ""), single("of", " ")
+        if min(len(self._first), len(self._words)) < _FEWEST_WORDS:
+            raise WordsUnknown(
+                f"{folder}: too few of {len(_WORDS)} plain words are one token each to write prompts with"
+            )
+        self._closing_tokens = len(ids_after("of", _CLOSING))
 
     @property
     def fewest_tokens(self) -> int:
@@ -63,4 +69,5 @@ class Prompter:
     def prompt(self, tokens: int, seed: str) -> str:
         """Return a text of so many tokens, or of the fewest that can be; the same seed gives the same text."""
         chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        return " ".join(chance.choices(self._words, k=max(1, tokens - self._closing_tokens))) + _CLOSING
+        more = chance.choices(self._words, k=max(0, tokens - self._closing_tokens - 1))
+        return " ".join([chance.choice(self._first), *more]) + _CLOSING
