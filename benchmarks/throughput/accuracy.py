@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,18 +33,16 @@ from serving.settings import read_settings
 
 MODEL: Final = "smollm2-135m-instruct"
 AIMS: Final = {"throughput": 0.10, "tpot": 0.10, "ttft": 0.20}
-CALIBRATION: Final = tuple((streams, Around(160, 48, 0.6)) for streams in (1, 2, 4, 8, 16, 32))
+_SWEEP: Final = Around(96, 40, 0.6)
+CALIBRATION: Final = tuple((streams, _SWEEP) for streams in (1, 2, 4, 8, 16, 32))
 HELD_OUT: Final = (
-    (3, Around(160, 48, 0.6)),
-    (6, Around(160, 48, 0.6)),
-    (12, Around(160, 48, 0.6)),
-    (24, Around(160, 48, 0.6)),
-    (1, Around(400, 32)),
-    (2, Around(64, 96)),
-    (4, Around(320, 32)),
-    (8, Around(64, 64, 0.5)),
-    (16, Around(96, 64)),
-    (20, Around(240, 24, 0.5)),
+    *((streams, _SWEEP) for streams in (3, 6, 12, 24)),
+    (1, Around(256, 24)),
+    (2, Around(64, 64)),
+    (4, Around(224, 24)),
+    (8, Around(48, 48, 0.5)),
+    (16, Around(72, 48)),
+    (20, Around(160, 24, 0.5)),
 )
 
 
@@ -67,15 +65,18 @@ def measured_as(point: Point) -> Predicted:
     return Predicted(point.output_tokens_per_second, point.tpot.mean, point.ttft.p50)
 
 
-def measure_all(made: Session, seed: int) -> dict[tuple[int, Around], Measured]:
-    """Measure every point, calibration and held-out ones mixed."""
+def measure_all(made: Session, seed: int, kept: Path) -> dict[tuple[int, Around], Measured]:
+    """Measure every point, calibration and held-out ones mixed; each is written to `kept` at once, one a line."""
     plan = [*CALIBRATION, *HELD_OUT]
     order = list(range(len(plan)))
     random.Random(seed).shuffle(order)  # noqa: S311 - repeatable, not secret
     done = {}
     for number in order:
         streams, lengths = plan[number]
-        done[plan[number]] = made.measure(Level(concurrency=streams), lengths, seed + number)
+        measured = made.measure(Level(concurrency=streams), lengths, seed + number)
+        done[plan[number]] = measured
+        with kept.open("ab") as file:
+            file.write(orjson.dumps({"lengths": str(lengths)} | measured.point.model_dump(mode="json")) + b"\n")
     return done
 
 
@@ -115,17 +116,16 @@ def table(rows: Sequence[Row], profile: Profile) -> Table:
 
 
 def run(side: str, seed: int, out: Path | None, console: Console) -> tuple[Report, tuple[Row, ...]]:
-    """Measure, write the sweep's report and profile and the held-out points (`held-out.json`), predict."""
+    """Measure, write the sweep's report and profile and every point (`points.jsonl`), predict."""
     settings = read_settings()
-    asked = Run(MODEL, "engine" if side == "engine" else "lane", CALIBRATION[0][1], (), seed=seed)
+    folder = out or settings.home / "benchmarks" / MODEL / stamp(datetime.now(UTC))
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = Run(MODEL, "engine" if side == "engine" else "lane", _SWEEP, (), seed=seed)
     with session(settings, asked, console) as made:
-        measured = measure_all(made, seed)
+        measured = measure_all(made, seed, folder / "points.jsonl")
         report = report_of(made, asked, [measured[point] for point in CALIBRATION])
     profile, held_out = report.profile, {point: measured[point].point for point in HELD_OUT}
-    folder = out or settings.home / "benchmarks" / MODEL / stamp(datetime.fromisoformat(profile.at))
     write_run(report, folder, ())
-    kept = [{"lengths": str(lengths)} | point.model_dump(mode="json") for (_, lengths), point in held_out.items()]
-    (folder / "held-out.json").write_bytes(orjson.dumps(kept))
     write_profile(profile, settings.profiles)
     return report, rows_of(profile, held_out)
 
