@@ -19,22 +19,10 @@ from pydantic import TypeAdapter
 from router.contract import Evidence, EvidenceEntry, EvidenceEvent
 from router.errors import EvidenceUnavailable
 from router.evidence import fold
+from serving.evidence_schema import migrate
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY,
-    trace_id TEXT NOT NULL,
-    writer TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    at REAL NOT NULL,
-    event TEXT NOT NULL,
-    UNIQUE (writer, sequence)
-) STRICT;
-CREATE INDEX IF NOT EXISTS entries_of_trace ON entries (trace_id);
-"""
 _INSERT = "INSERT INTO entries (trace_id, writer, sequence, at, event) VALUES (?, ?, ?, ?, ?)"
 _MOST_UNWRITTEN = 100_000
 _BUSY_SECONDS = 10.0
@@ -133,18 +121,15 @@ def _settle(waiter: _Waiter, failure: Exception | None) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Open (and create) the file for appending. Raises `EvidenceUnavailable` for a file of a later version."""
+    """Open (and create) the file for appending, in this version's schema. Raises `EvidenceUnavailable` where that can't be."""
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise EvidenceUnavailable(
-            f"{path}: evidence of schema {version}; this version writes {SCHEMA_VERSION}: upgrade"
-        )
-    if version < SCHEMA_VERSION:
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    try:
+        migrate(path, connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
