@@ -49,14 +49,31 @@ def sign(
     typer.echo(f"signed {bundle.hash} in {file}")
 
 
-def apply(folder: Folder = None, json: Json = False) -> None:
+def apply(
+    folder: Folder = None,
+    in_place: Annotated[
+        bool,
+        typer.Option(
+            "--in-place",
+            help="Accept a gap: models that change end before the new ones start. For a box with no room for both.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Bring a bundle into force: checked, approved (by two when it widens what may leave), kept, switched at once or not at all.
 
-    Exit 1 when something is missing, and nothing has changed. Nothing leaves under another bundle from then on.
+    Exit 1 when something is missing, and nothing has changed. From then on what leaves is judged by it; a running system starts its models
+    beside the old ones and switches when they are ready: `lane status` shows how far it is.
     """
     from serving.change.apply import Home, apply_bundle
+    from serving.change.durable import write_durably
 
     settings, root = read_settings(Path()), bundle_folder(folder)
+    if in_place:
+        from router.bundle.load import bundle_hash
+
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_durably(settings.in_place_file, bundle_hash(root).encode(), 0o644)
     with Console(stderr=True).status("checking and comparing"):
         entry = apply_bundle(root, Home(settings, time.time))
     _tell(entry, settings, json=json)
@@ -112,7 +129,7 @@ def _tell(entry: "Entry | None", settings: Settings, *, json: bool) -> None:
         )
         return
     change = entry.change
-    next_step = "lane down && lane up" if running else "lane up"
+    next_step = "lane status" if running else "lane up"
     if json:
         body: dict[str, Any] = {"applied": True, "bundle_hash": change.bundle_hash, "replaced": change.replaced}
         body |= {"approvers": [approval.approver for approval in change.approvals], "entry": entry.hash}
@@ -122,9 +139,7 @@ def _tell(entry: "Entry | None", settings: Settings, *, json: bool) -> None:
     _say_lines(change.widens, change.tightens)
     typer.echo(f"in force: {change.bundle_hash}")
     if running is not None:
-        typer.echo(
-            "nothing leaves under the bundle that runs now; private lanes answer by it until: lane down && lane up"
-        )
+        typer.echo("what leaves is judged by it from now on; the running system takes it up while it runs: lane status")
 
 
 def _as_json(comparison: "Comparison") -> dict[str, object]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from serving.settings import Settings, read_settings
-from serving.status import ModelStatus, as_running, read_status, supervisor_of
+from serving.status import ModelStatus, Roll, as_running, read_status, supervisor_of
 from serving.supervisor import CannotStart, Supervision, is_ready, stop
 
 _READY_SECONDS = 900.0
@@ -24,7 +24,7 @@ _STOP_SECONDS = 120.0
 _POLL_SECONDS = 0.2
 _MODES: Final = {
     "unsigned": "unsigned: nobody is named to approve bundles here, so any may run (docs/change-control.md)",
-    "approved": "this bundle is in force: lane bundle history",
+    "approved": "only an applied bundle runs here: lane bundle history",
     "nothing_approved": "approvers are named here and no bundle is in force",
 }
 BundleArgument = Annotated[
@@ -127,14 +127,13 @@ def down(json: Json = False) -> None:
 
 def status(json: Json = False) -> None:
     """Show what runs here: phase, deployments and their replicas. Exit 1 when it is not ready."""
-    from router.bundle.load import bundle_hash
     from serving.change.watch import Watch
 
     settings = as_running(read_settings())
     running, seen = supervisor_of(settings), read_status(settings)
     ready = running is not None and is_ready(settings)
     watch = Watch(settings.changes_file, settings.approvers)
-    objection = watch.objection(bundle_hash(Path(running.bundle))) if running else None
+    objection = watch.halted if running else None
     if json:
         body = {
             "running": running is not None,
@@ -147,8 +146,10 @@ def status(json: Json = False) -> None:
     elif running is None:
         Console().print("Nothing runs here. Start it: lane up")
     else:
-        _print_status(running.pid, f"http://{running.host}:{running.port}/v1", running.bundle, ready=ready)
+        _print_status(running.pid, f"http://{running.host}:{running.port}/v1", str(settings.bundle), ready=ready)
         Console().print(f"  {objection or _MODES[watch.mode]}", style="red" if objection else "", highlight=False)
+        if seen and seen.roll:
+            _print_roll(seen.roll)
         _print_models(seen.models if seen else {})
         for name, replicas in (seen.replicas if seen else {}).items():
             Console().print(
@@ -182,6 +183,14 @@ def _print_models(models: Mapping[str, ModelStatus]) -> None:
 
 def _ago(at: float) -> str:
     return f"{timedelta(seconds=round(time.time() - at))} ago"
+
+
+def _print_roll(roll: Roll) -> None:
+    where = f"  bundle {roll.bundle_hash[:12]} is on its way into service: {roll.phase}"
+    if roll.because is None:
+        Console().print(where, highlight=False)
+    else:
+        Console().print(f"{where}: {roll.because}", style="red", highlight=False)
 
 
 def _address(settings: Settings) -> str:

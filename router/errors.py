@@ -165,6 +165,12 @@ class DoorRefused(RouterError):
         self.policies = policies
 
 
+class PermitOutdated(DoorRefused):
+    """Another bundle came into force after the permit was given: the request is decided again under that one, and may ask once more."""
+
+    code = "permit_outdated"
+
+
 class LaneFailed(RouterError):
     """An attempt on a lane ended without a usable answer."""
 

@@ -36,6 +36,7 @@ from router.errors import (
     LaneMisbehaved,
     LaneRefused,
     LaneTimeout,
+    PermitOutdated,
     PolicyDenied,
     RouterError,
 )
@@ -66,7 +67,8 @@ _CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta, Embedding)
 class Run:
     """One request's execution: what it asks, of whom, and where it is recorded.
 
-    `replan` decides anew with the state of now and what a last look found since; its answer can only narrow the plan. `hold` keeps the
+    `replan` decides anew with the state of now and what a last look found since; its answer can only narrow the plan. `superseded` tells
+    whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact.
     """
@@ -81,6 +83,7 @@ class Run:
     hold: bool
     cache_salt: str | None = None
     maps: RedactionMaps | None = None
+    superseded: Callable[[Decision], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
 
 
 _START: Final[Cause] = "start"
+_SUPERSEDED: Final = "another bundle is in force"
 
 
 class _Climb:
@@ -146,31 +150,49 @@ class _Climb:
     async def next(self) -> Rung | None:
         """Return the next rung that the cause leads to and the plan of now still holds."""
         while rung := _take_next(self._left, self.cause):
-            if self._stale:
+            if self._leads_out(rung) and self._run.superseded(self.decision):
+                await self._decide_again(_SUPERSEDED)
+                if not self._tried:
+                    self._left = list(self.decision.ladder)
+                    continue
+            elif self._stale:
                 await self._decide_again("before the next rung")
-            if self.failure is None or any(rung.lane == still.lane for still in self.decision.ladder):
+            still = next((one for one in self.decision.ladder if one.lane == rung.lane), None)
+            if still is not None:
                 self.attempt += 1
-                self._tried.append(rung)
-                return rung
+                self._tried.append(still)
+                return still
             self._stale = True
         return None
 
+    def _leads_out(self, rung: Rung) -> bool:
+        return self._run.bundle.lanes[rung.lane].is_hosted
+
     async def failed(self, rung: Rung, error: LaneFailed | DoorRefused) -> None:
-        """Take a failure in. A last look's finding makes the plan anew at once: what is left of it starts from its beginning."""
+        """Take a failure in. A last look's finding and a change of bundle make the plan anew at once: what is left of it starts over."""
         self.failure = error
         self._stale = True
-        if isinstance(error, FoundBeforeLeaving):
-            self._late += error.findings
-            await self._decide_again(error.because)
-            self._left = [one for one in self.decision.ladder if self._may_try(one, rung)]
-            self.cause = _START if self._left[:1] == list(self.decision.ladder[:1]) else "boundary"
-        else:
-            self.cause = error.cause if isinstance(error, LaneFailed) else "boundary"
+        match error:
+            case FoundBeforeLeaving():
+                self._late += error.findings
+                await self._start_over(error.because, rung, once_more=rung.redacts is None)
+            case PermitOutdated():
+                await self._start_over(_SUPERSEDED, rung, once_more=True)
+            case LaneFailed():
+                self.cause = error.cause
+            case DoorRefused():
+                self.cause = "boundary"
 
-    def _may_try(self, rung: Rung, found_by: Rung) -> bool:
-        """A lane is asked once; where policy lets even what was found go, the lane that found it is asked once more."""
-        times = sum(rung.lane == tried.lane for tried in self._tried)
-        return times == 0 or (times == 1 and rung.lane == found_by.lane and found_by.redacts is None)
+    async def _start_over(self, because: str, rung: Rung, *, once_more: bool) -> None:
+        """Make the plan anew. A lane is asked once; where the new plan holds the one that failed, `once_more` asks it again."""
+        await self._decide_again(because)
+
+        def may_try(one: Rung) -> bool:
+            times = sum(one.lane == tried.lane for tried in self._tried)
+            return times == 0 or (times == 1 and one.lane == rung.lane and once_more)
+
+        self._left = [one for one in self.decision.ladder if may_try(one)]
+        self.cause = _START if self._left[:1] == list(self.decision.ladder[:1]) else "boundary"
 
     async def _decide_again(self, because: str) -> None:
         """Decide with the state of now and what was found since, record it, and keep only what both decisions allow."""

@@ -13,6 +13,8 @@ import shutil
 import signal
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -23,28 +25,32 @@ from ray import serve
 from ray.serve.config import HTTPOptions
 
 from cluster.nodes.resources import OFFERED, PRIVATE
+from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
-from serving.app import Deploy, application
+from serving.app import Deploy
+from serving.applications import Applications
+from serving.in_service import APP, InService, in_service_of, read_in_service, write_in_service
 from serving.model_status import model_statuses
 from serving.private.deployment import private_application
 from serving.private.weights import WeightsPolicy
 from serving.processes import Brood, die_with_parent
+from serving.roll import Rolls
 from serving.settings import Settings
-from serving.status import Status, write_status
+from serving.status import Roll, Status, write_status
 from serving.supervisor import TRY_AGAIN
 
 log = logging.getLogger(__name__)
 
-APP = "lane"
 _GRACE_SECONDS = 10.0
 _STATUS_SECONDS = 2.0
+_STEP_SECONDS = 1.0
 _OBJECT_STORE_BYTES = 200 * 2**20
 _LOGICAL_CPUS = 16
 """Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
 
 
 def run(settings: Settings, deploy: Deploy | None = None) -> None:
-    """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends. `deploy`: see `serving.app.application`."""
+    """Start, report, and stay until SIGTERM or SIGINT. Cleans up however it ends. `deploy`: see `serving.applications`."""
     weights = WeightsPolicy(signers=settings.model_signers, source=settings.models_from)
     deploy = deploy or partial(private_application, weights=weights)
     stop = threading.Event()
@@ -56,13 +62,22 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
     folder = settings.ray_folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        bundle = load_bundle(settings.bundle)
-        _start(settings, folder, deploy)
+        bundle, version, applications = _start(settings, folder, deploy)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
-        while not stop.wait(_STATUS_SECONDS):
+
+        def show(roll: Roll | None) -> None:
             brood.look()
-            write_status(settings, _status("running", bundle))
+            write_status(settings, _status("running", read_in_service(settings), rolls.models, roll))
+
+        def wait(roll: Roll) -> bool:
+            show(roll)
+            return stop.wait(_STEP_SECONDS)
+
+        rolls = Rolls(settings, applications, bundle, version, wait)
+        while not stop.wait(_STATUS_SECONDS):
+            show(rolls.refused)
+            rolls.look()
     finally:
         write_status(settings, Status(phase="stopping"))
         brood.look()
@@ -77,10 +92,11 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(settings: Settings, folder: Path, deploy: Deploy) -> None:
+def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, InService, Applications]:
     bundle = load_bundle(settings.bundle)
     write_status(settings, Status(phase="starting Ray"))
     folder.mkdir(mode=0o700, parents=True)
+    shutil.rmtree(settings.holdings_folder, ignore_errors=True)
     # vLLM's sockets and scratch files outlive an engine that was killed; here they go with the folder.
     os.environ["VLLM_RPC_BASE_PATH"] = os.environ["TMPDIR"] = str(folder)
     _start_ray(folder) if settings.ray_address is None else _join_ray(settings.ray_address)
@@ -89,7 +105,13 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> None:
         http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
     )
     write_status(settings, Status(phase=f"starting {len(bundle.models)} model(s)"))
-    serve.run(application(settings, bundle, deploy=deploy), name=APP, route_prefix="/")
+    version = in_service_of(bundle, settings.models)
+    write_in_service(settings, version)
+    applications = Applications(settings, deploy)
+    applications.start(bundle, version)
+    applications.wait_until_running(version)
+    applications.end_others(version)
+    return bundle, version, applications
 
 
 def _start_ray(folder: Path) -> None:
@@ -126,23 +148,27 @@ def _join_ray(address: str) -> None:
         sys.exit(TRY_AGAIN)
 
 
-def _status(phase: str, bundle: Bundle) -> Status:
-    """What Serve says of its deployments now."""
-    app: Any = serve.status().applications.get(APP)
-    if app is None:
-        return Status(phase=phase)
-    replicas = {
-        name: {
-            state.value if hasattr(state, "value") else str(state): count for state, count in one.replica_states.items()
-        }
-        for name, one in app.deployments.items()
-    }
+def _status(phase: str, version: InService, models: Iterable[ModelSpec], roll: Roll | None) -> Status:
+    """What Serve says of its deployments now. A model that is being exchanged is in two applications: both are counted."""
+    applications: Mapping[str, Any] = serve.status().applications
+    replicas: dict[str, Counter[str]] = {}
+    for application in applications.values():
+        for name, deployment in application.deployments.items():
+            counted = replicas.setdefault(name, Counter())
+            counted.update({_word(state): count for state, count in deployment.replica_states.items()})
+    entry = applications.get(APP)
     return Status(
         phase=phase,
-        application=str(getattr(app.status, "value", app.status)),
-        replicas=replicas,
-        models=model_statuses(bundle.models.values(), serve.status().applications),
+        bundle_hash=version.bundle_hash,
+        roll=roll,
+        application=_word(entry.status) if entry is not None else None,
+        replicas={name: dict(counted) for name, counted in replicas.items()},
+        models=model_statuses(models, applications),
     )
+
+
+def _word(state: Any) -> str:
+    return str(getattr(state, "value", state))
 
 
 def main() -> None:

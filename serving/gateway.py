@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from router.bundle import Bundle
 from router.bundle.variables import stays_private
@@ -32,7 +32,7 @@ from router.contract import (
     Skipped,
     TextPart,
 )
-from router.decide import decide, refusal_of
+from router.decide import decide, leave_by_both, leave_nothing, refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
 from router.execute import Batch, Climbed, Run, execute
 from router.labels import at_most, join
@@ -79,6 +79,11 @@ class Trace:
     later: Label = field(default_factory=Label)
     finished: bool = False
 
+    @classmethod
+    def begin(cls, clock: Clock) -> "Trace":
+        """Start a trace. Its ID is minted here, never taken from a caller."""
+        return cls(secrets.token_hex(16), clock.monotonic())
+
 
 class _Recorder:
     """The evidence log, and the metrics that follow from what passes into it."""
@@ -99,29 +104,51 @@ class _Recorder:
         await self._store.durable(trace_id)
 
 
+class Newest(Protocol):
+    """The bundle in force: `serving.change.in_force.InForce`."""
+
+    @property
+    def bundle_hash(self) -> str:
+        """Its hash. Raises a `RouterError` when that can't be told."""
+        ...
+
+    async def now(self) -> Bundle:
+        """Return it. Raises a `RouterError` when it can't be read."""
+        ...
+
+
 def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _trace_id: str) -> None:
     """Keep nothing of what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Everything an ingress replica holds. `sample` is shown each request that is about to be answered: it returns at once."""
+    """Everything that a request needs under one version of the bundle, from its beginning to its end.
+
+    `lanes_off` says which lanes can't be used now. `newest` is the bundle in force, by which what leaves is judged as well (None: this one,
+    always). `sample` is shown each request that is about to be answered: it returns at once.
+    """
 
     bundle: Bundle
     lanes: Mapping[str, Lane]
+    lanes_off: Callable[[], dict[str, str]]
     keeper: KeeperClient
     store: EvidenceStore
     clock: Clock
     salt: bytes
     maps: RedactionMaps
     sample: Callable[[RouteRequest, Decision, Bundle, str], None] = _unsampled
+    newest: Newest | None = None
+    _open: set[str] = field(default_factory=set)
 
-    def begin(self) -> Trace:
-        """Start a trace. Its ID is minted here, never taken from a caller."""
-        return Trace(secrets.token_hex(16), self.clock.monotonic())
+    @property
+    def is_idle(self) -> bool:
+        """Whether every request that was accepted here has ended."""
+        return not self._open
 
     def accept(self, trace: Trace, body: bytes, request: RouteRequest | None, caller: Caller | None) -> None:
-        """Record that a request came in: hashes and counts, no text."""
+        """Record that a request came in: hashes and counts, no text. From here to its end it runs under this version."""
+        self._open.add(trace.trace_id)
         self.store.append(
             trace.trace_id,
             Accepted(
@@ -139,7 +166,7 @@ class Gateway:
     async def plan(self, request: RouteRequest, trace: Trace) -> Decision:
         """Decide and record it; a session's label rises before anything else happens. Raises `StateUnavailable`."""
         state, scan = await self._known(request)
-        decision, microseconds = await self._decide(request, state, scan)
+        decision, microseconds = await self._decide(request, self.bundle, state, scan)
         trace.decision = decision
         self.store.append(trace.trace_id, Decided(decision=decision, decide_microseconds=microseconds))
         metrics.decide_seconds.observe(microseconds / 1e6)
@@ -239,11 +266,13 @@ class Gateway:
 
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
         async def replan(found: tuple[Finding, ...]) -> tuple[Decision, int]:
+            began = time.perf_counter_ns()
             state, scan = await self._known(request)
             late = state.model_copy(update={"late_findings": found})
-            decision, microseconds = await self._decide(request, late, scan)
+            own, _ = await self._decide(request, self.bundle, late, scan)
+            decision = await self._by_the_newest(own, request, late, scan) if self._superseded(own) else own
             trace.later = join(trace.later, decision.label)
-            return decision, microseconds
+            return decision, (time.perf_counter_ns() - began) // 1000
 
         return Run(
             trace_id=trace.trace_id,
@@ -256,7 +285,28 @@ class Gateway:
             hold=not request.stream,
             cache_salt=hmac.new(self.salt, request.org.encode(), hashlib.sha256).hexdigest(),
             maps=self.maps,
+            superseded=self._superseded,
         )
+
+    def _superseded(self, decision: Decision) -> bool:
+        """Whether another bundle is in force than this decision was made by, or nobody can tell."""
+        if self.newest is None:
+            return False
+        try:
+            return decision.bundle_hash != self.newest.bundle_hash
+        except RouterError:
+            return True
+
+    async def _by_the_newest(self, own: Decision, request: RouteRequest, state: State, scan: Scan) -> Decision:
+        """Return the plan with the exits that the bundle in force holds as well; with none where that can't be told."""
+        assert self.newest is not None, "INVARIANT: only a newest bundle supersedes"
+        try:
+            newest = await self.newest.now()
+            decision, _ = await self._decide(request, newest, state, scan)
+        except RouterError as error:
+            log.warning("nothing leaves under the bundle in force: %s", error)
+            return leave_nothing(own, self.bundle.lanes)
+        return leave_by_both(own, decision, self.bundle.lanes, newest.lanes)
 
     async def _known(self, request: RouteRequest) -> tuple[State, Scan]:
         """What a decision reads beside request and bundle: the state of now, and a scan that knows the session's placeholders."""
@@ -269,7 +319,7 @@ class Gateway:
             return state.model_copy(update={"session_unknown": True}), scan_text
 
     async def _state(self, request: RouteRequest) -> State:
-        lanes_off = self.keeper.lanes_off
+        lanes_off = self.lanes_off()
         if request.session is None:
             return State(lanes_off=lanes_off)
         hashes = [hash_of(message, self.salt) for message in request.messages]
@@ -283,12 +333,12 @@ class Gateway:
             known_spans=known.recognised(hashes),
         )
 
-    async def _decide(self, request: RouteRequest, state: State, scan: Scan) -> tuple[Decision, int]:
+    async def _decide(self, request: RouteRequest, bundle: Bundle, state: State, scan: Scan) -> tuple[Decision, int]:
         began = time.perf_counter_ns()
         if sum(len(message.text) for message in request.messages) > _LONG_TEXT:
-            decision = await asyncio.to_thread(decide, request, self.bundle, state, scan=scan)
+            decision = await asyncio.to_thread(decide, request, bundle, state, scan=scan)
         else:
-            decision = decide(request, self.bundle, state, scan=scan)
+            decision = decide(request, bundle, state, scan=scan)
         return decision, (time.perf_counter_ns() - began) // 1000
 
     def _note_skipped(self, decision: Decision, trace: Trace) -> None:
@@ -310,6 +360,7 @@ class Gateway:
         if trace.finished:
             return
         trace.finished = True
+        self._open.discard(trace.trace_id)
         seconds = self.clock.monotonic() - trace.started
         self.store.append(
             trace.trace_id,

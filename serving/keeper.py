@@ -7,12 +7,13 @@ an unreachable keeper means restricted for a request that names a session, and n
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Final, Protocol
 
-from router.bundle import load_bundle
+from router.contract import Frozen
 from router.errors import LaneUnreachable
 from router.redact import Placeholders, PlaceholderTaken
+from serving.door.wire import DoorStatus
 from serving.hosted import door_client_of, door_status
 from serving.redaction_maps import RedactionMaps
 from serving.sessions import Remembered, Seen, Sessions
@@ -26,12 +27,9 @@ _ASK_SECONDS: Final = 2.0
 
 
 class Keeper:
-    """The owner: answers what is known of sessions and lanes. Deployed with one replica (see `serving.app`)."""
+    """The owner: answers what is known of sessions and lanes. Deployed with one replica (see `serving.app`). It knows no bundle."""
 
     def __init__(self, settings: Settings) -> None:
-        bundle = load_bundle(settings.bundle)
-        self._bundle_hash = bundle.hash
-        self._hosted = tuple(name for name, lane in bundle.lanes.items() if lane.is_hosted)
         self._door = door_client_of(settings)
         self._sessions = Sessions(settings.state_file, time.time)
         self._maps = RedactionMaps(settings.state_file, settings.redaction_key_file, time.time)
@@ -56,23 +54,37 @@ class Keeper:
             return False
         return True
 
-    async def lanes_off(self) -> dict[str, str]:
-        """Return the lanes that can't be used now, each with the reason. Asked every second, it also purges expired redaction maps."""
+    async def door(self) -> str:
+        """Return what the door says of itself (`DoorSeen` as JSON). Asked every second, it also purges expired redaction maps."""
         self._maps.purge()
-        if not self._hosted:
-            return {}
         try:
-            status = await door_status(self._door)
+            seen = DoorSeen(status=await door_status(self._door))
         except LaneUnreachable as error:
-            return dict.fromkeys(self._hosted, error.because)
-        if status.bundle_hash != self._bundle_hash:
-            return dict.fromkeys(self._hosted, "the door holds another version of the bundle")
-        seen = {name: status.lanes.get(name) for name in self._hosted}
+            seen = DoorSeen(because=error.because)
+        return seen.model_dump_json()
+
+
+class DoorSeen(Frozen):
+    """The door's word, or why there is none."""
+
+    status: DoorStatus | None = None
+    because: str = ""
+
+    def closes(self, hosted: Iterable[str], bundle_hashes: Collection[str]) -> dict[str, str]:
+        """Return which of these lanes can't be used through this door under one of these versions, each with the reason."""
+        if self.status is None:
+            return dict.fromkeys(hosted, self.because)
+        if self.status.bundle_hash not in bundle_hashes:
+            return dict.fromkeys(hosted, "the door holds another version of the bundle")
+        seen = {name: self.status.lanes.get(name) for name in hosted}
         return {
             name: lane.because if lane else "unknown at the door"
             for name, lane in seen.items()
             if not (lane and lane.on)
         }
+
+
+_UNSEEN: Final = DoorSeen(because="the state's owner does not answer")
 
 
 class KeeperHandle(Protocol):
@@ -82,39 +94,26 @@ class KeeperHandle(Protocol):
 
 
 class KeeperClient:
-    """An ingress replica's view of the state: lanes by a snapshot refreshed every second, sessions by asking the keeper.
+    """An ingress replica's view of the state: the door by a snapshot refreshed every second, sessions by asking the keeper."""
 
-    What an operator switched off is read from the home folder each time, so that it holds at once and without the keeper.
-    """
-
-    def __init__(
-        self,
-        handle: KeeperHandle,
-        hosted: tuple[str, ...],
-        monotonic: Callable[[], float],
-        switched_off: Callable[[], dict[str, str]],
-    ) -> None:
-        """Take the keeper's `handle`, the names of the `hosted` lanes, a clock, and `serving.lockout.lane_switches`."""
+    def __init__(self, handle: KeeperHandle, monotonic: Callable[[], float]) -> None:
+        """Take the keeper's `handle` and a clock."""
         self._handle = handle
-        self._hosted = hosted
         self._monotonic = monotonic
-        self._switched_off = switched_off
-        self._lanes_off: dict[str, str] = {}
+        self._door = _UNSEEN
         self._seen_at: float | None = None
 
     @property
-    def lanes_off(self) -> dict[str, str]:
-        """The lanes not to be used now; all hosted ones while the keeper has not answered for five seconds."""
-        known = self._lanes_off
-        if self._seen_at is None or self._monotonic() - self._seen_at > _STALE_SECONDS:
-            known = dict.fromkeys(self._hosted, "the state's owner does not answer")
-        return known | self._switched_off()
+    def door(self) -> DoorSeen:
+        """What the door said a moment ago; nothing while the keeper has not answered for five seconds."""
+        stale = self._seen_at is None or self._monotonic() - self._seen_at > _STALE_SECONDS
+        return _UNSEEN if stale else self._door
 
     async def refresh_forever(self) -> None:
         """Keep the snapshot fresh. Any failure leaves it to go stale, which closes the hosted lanes."""
         while True:
             try:
-                self._lanes_off = await _within(self._handle.lanes_off.remote())
+                self._door = DoorSeen.model_validate_json(await _within(self._handle.door.remote()))
                 self._seen_at = self._monotonic()
             except Exception as error:  # noqa: BLE001 - whatever the keeper's trouble is, stale means closed
                 log.warning("the keeper does not answer: %s", type(error).__name__)

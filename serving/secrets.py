@@ -17,7 +17,7 @@ from serving.settings import Settings
 def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
     """Make what is missing below the home folder; what is there stays."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings.logs.mkdir(mode=0o700, exist_ok=True)
+    settings.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in (settings.lanes_off_folder, settings.keys_revoked_folder):
         Lockout(folder).make()
     if not settings.permit_key_file.exists():

@@ -25,6 +25,7 @@ class Settings(Frozen):
     models_from: where models are fetched from unless a command says otherwise: `hub`, https://MIRROR, s3://BUCKET/PREFIX or a folder.
     ray_address: `host:port` of a Ray cluster that runs already (`lane cluster`); None: a Ray of this box's own is started, and ended.
     judge_lane: a private lane whose model is asked beside Presidio what a text holds that is about to leave; None: Presidio alone.
+    runtime: where a second system over the same home keeps its socket, status and logs (`docs/upgrade.md`); None: in the home.
     """
 
     home: Path
@@ -38,6 +39,12 @@ class Settings(Frozen):
     judge_lane: str | None = None
     models_from: str | None = None
     ray_address: str | None = Field(default=None, pattern=RAY_ADDRESS)
+    runtime: Path | None = None
+
+    @property
+    def running(self) -> Path:
+        """What belongs to one running system, and is worth nothing when it has ended."""
+        return self.runtime or self.home
 
     @property
     def door_tls_folder(self) -> Path:
@@ -47,7 +54,7 @@ class Settings(Frozen):
     @property
     def door_socket(self) -> Path:
         """The door's Unix socket on one box."""
-        return self.home / "door.sock"
+        return self.running / "door.sock"
 
     @property
     def evidence_file(self) -> Path:
@@ -105,6 +112,26 @@ class Settings(Frozen):
         return self.home / "lanes-off"
 
     @property
+    def in_service_file(self) -> Path:
+        """Which version of the bundle new requests run under (`serving.in_service`); every ingress replica looks at it each second."""
+        return self.running / "in-service.json"
+
+    @property
+    def holdings_folder(self) -> Path:
+        """Which versions each ingress replica holds, a file for each."""
+        return self.running / "holding"
+
+    @property
+    def in_place_file(self) -> Path:
+        """The hash of a bundle whose models may end the old ones before they start (`lane bundle apply --in-place`)."""
+        return self.home / "in-place"
+
+    @property
+    def live_file(self) -> Path:
+        """Which system's folder the address leads to, where there is an address (`serving.blue_green`)."""
+        return self.home / "live"
+
+    @property
     def bundles(self) -> Path:
         """Every bundle that was ever applied here, each in a folder named by its hash (`serving.change.store`)."""
         return self.home / "bundles"
@@ -142,13 +169,13 @@ class Settings(Frozen):
     @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
-        digest = hashlib.sha256(str(self.home).encode()).hexdigest()[:8]
+        digest = hashlib.sha256(str(self.running).encode()).hexdigest()[:8]
         return Path(tempfile.gettempdir()) / f"lane-{digest}"
 
     @property
     def logs(self) -> Path:
         """Log files of the processes."""
-        return self.home / "logs"
+        return self.running / "logs"
 
 
 def read_settings(bundle: Path | None = None, port: int | None = None) -> Settings:
@@ -171,7 +198,18 @@ def read_settings(bundle: Path | None = None, port: int | None = None) -> Settin
         models_from=os.environ.get("LANE_MODELS_FROM") or None,
         ray_address=_address("LANE_RAY_ADDRESS", RAY_ADDRESS, "Ray's address is written host:port"),
     )
+    settings = settings.model_copy(update={"runtime": _runtime(settings)})
     return settings if given else _with_applied_bundle(settings)
+
+
+def _runtime(settings: Settings) -> Path | None:
+    """The folder of the running system: the one that is named, else the one that the address leads to (`lane cluster upgrade`)."""
+    if (named := _path_in("LANE_RUNTIME")) is not None:
+        return named.resolve()
+    try:
+        return Path(settings.live_file.read_text().strip())
+    except OSError:
+        return None
 
 
 def _address(variable: str, form: str, because: str) -> str | None:

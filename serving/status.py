@@ -8,6 +8,8 @@ import psutil
 from pydantic import Field, ValidationError
 
 from router.contract import Frozen
+from router.errors import StateUnavailable
+from serving.in_service import read_in_service
 from serving.settings import Settings
 
 
@@ -38,10 +40,23 @@ class ModelStatus(Frozen):
     replaced: tuple[Replaced, ...] = ()
 
 
+class Roll(Frozen):
+    """Another bundle on its way into service, how far it is, and, where it was refused, why."""
+
+    bundle_hash: str
+    phase: str
+    because: str | None = None
+
+
 class Status(Frozen):
-    """Phase of the cluster process, what Ray Serve says of each deployment's replicas (state to count), and each model's scaling."""
+    """Phase of the cluster process, what Ray Serve says of each deployment's replicas (state to count), and each model's scaling.
+
+    `bundle_hash`: the bundle that new requests run under. `roll`: another one on its way.
+    """
 
     phase: str
+    bundle_hash: str | None = None
+    roll: Roll | None = None
     application: str | None = None
     replicas: dict[str, dict[str, int]] = Field(default_factory=dict)
     models: dict[str, ModelStatus] = Field(default_factory=dict)
@@ -60,13 +75,13 @@ class Supervisor(Frozen):
 
 def write_status(settings: Settings, status: Status) -> None:
     """Replace the status file."""
-    _replace(settings.home / "status.json", status)
+    _replace(settings.running / "status.json", status)
 
 
 def read_status(settings: Settings) -> Status | None:
     """Return what the cluster process said last, or None."""
     try:
-        return Status.model_validate_json((settings.home / "status.json").read_bytes())
+        return Status.model_validate_json((settings.running / "status.json").read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -75,7 +90,7 @@ def claim(settings: Settings) -> None:
     """Write down that this process supervises this home."""
     own = psutil.Process()
     _replace(
-        settings.home / "supervisor.json",
+        settings.running / "supervisor.json",
         Supervisor(
             pid=own.pid, started=own.create_time(), host=settings.host, port=settings.port, bundle=str(settings.bundle)
         ),
@@ -85,13 +100,13 @@ def claim(settings: Settings) -> None:
 def release(settings: Settings) -> None:
     """Take the claim back, and the status with it."""
     for name in ("supervisor.json", "status.json"):
-        (settings.home / name).unlink(missing_ok=True)
+        (settings.running / name).unlink(missing_ok=True)
 
 
 def supervisor_of(settings: Settings) -> Supervisor | None:
     """Return the supervisor that runs for this home, or None. A file that a dead process left behind counts for nothing."""
     try:
-        written = Supervisor.model_validate_json((settings.home / "supervisor.json").read_bytes())
+        written = Supervisor.model_validate_json((settings.running / "supervisor.json").read_bytes())
         process = psutil.Process(written.pid)
         alive = abs(process.create_time() - written.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValidationError, psutil.NoSuchProcess):
@@ -100,11 +115,15 @@ def supervisor_of(settings: Settings) -> Supervisor | None:
 
 
 def as_running(settings: Settings) -> Settings:
-    """Return the settings with the address and bundle that the running system was started with, where one runs."""
+    """Return the settings with the address of the running system and the bundle that is in service there, where one runs."""
     running = supervisor_of(settings)
     if running is None:
         return settings
-    return settings.model_copy(update={"host": running.host, "port": running.port, "bundle": Path(running.bundle)})
+    try:
+        bundle = read_in_service(settings).folder
+    except StateUnavailable:
+        bundle = Path(running.bundle)
+    return settings.model_copy(update={"host": running.host, "port": running.port, "bundle": bundle})
 
 
 def _replace(path: Path, value: Frozen) -> None:

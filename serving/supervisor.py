@@ -145,7 +145,7 @@ class Supervision:
         return self._child("serving.cluster_process", environment, "cluster.log")
 
     def _empty_metrics_folder(self) -> str:
-        folder = self._settings.home / "metrics"
+        folder = self._settings.running / "metrics"
         folder.mkdir(exist_ok=True)
         for leftover in folder.iterdir():
             leftover.unlink()

@@ -5,8 +5,8 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from router.bundle.files import Scope
-from router.contract import Decision, RouteRequest
+from router.contract import Decision
 from router.errors import BadRequest, NotPermitted, RouterError, UnknownTrace
 from router.execute import Batch
 from router.lane import Stop
@@ -43,51 +43,71 @@ Parse = Callable[[bytes, Mapping[str, str], str], Ask]
 """Reads a body and headers for a tenant."""
 
 
-class Api:
-    """The handlers of one ingress replica."""
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the bundle as an ingress replica serves it: the way of a request, and the keys that open it.
 
-    def __init__(self, gateway: Gateway, keys: Keyring, ready: Callable[[], Awaitable[dict[str, str]]]) -> None:
-        self._gateway = gateway
-        self._keys = keys
-        self._ready = ready
+    `missing` says which of its private models do not answer now, each with the reason.
+    """
+
+    gateway: Gateway
+    keys: Keyring
+    missing: Callable[[], Awaitable[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted(Generic[Ask]):
+    """A request that was let in, and the way that it goes to its end, whatever comes into service meanwhile."""
+
+    gateway: Gateway
+    asked: Ask
+
+
+class Api:
+    """The handlers of one ingress replica. `version` returns the one in service now; a request keeps the one it was accepted under."""
+
+    def __init__(self, version: Callable[[], Version]) -> None:
+        self._version = version
 
     async def chat(self, http: Request) -> Response:
         """`POST /v1/chat/completions`."""
-        trace = self._gateway.begin()
-        asked = await self._admit(http, trace, "chat", parse_chat)
-        if isinstance(asked, Response):
-            return asked
-        answering = self._stream(asked, trace) if asked.stream else self._whole(asked.request, trace)
+        trace = self._begin()
+        admitted = await self._admit(http, trace, "chat", parse_chat)
+        if isinstance(admitted, Response):
+            return admitted
+        answering = _stream(admitted, trace) if admitted.asked.stream else _whole(admitted, trace)
         return await _unless_gone(http, answering)
 
     async def embeddings(self, http: Request) -> Response:
         """`POST /v1/embeddings`: a decision, its evidence and the boundary as for any answer."""
-        trace = self._gateway.begin()
-        asked = await self._admit(http, trace, "chat", parse_embeddings)
-        if isinstance(asked, Response):
-            return asked
-        return await _unless_gone(http, self._embed(asked, trace))
+        trace = self._begin()
+        admitted = await self._admit(http, trace, "chat", parse_embeddings)
+        if isinstance(admitted, Response):
+            return admitted
+        return await _unless_gone(http, _embed(admitted, trace))
 
     async def route(self, http: Request) -> Response:
         """`POST /v1/route`: the decision for a chat body, without carrying it out."""
-        trace = self._gateway.begin()
-        asked = await self._admit(http, trace, "route", parse_chat)
-        if isinstance(asked, Response):
-            return asked
+        trace = self._begin()
+        admitted = await self._admit(http, trace, "route", parse_chat)
+        if isinstance(admitted, Response):
+            return admitted
+        gateway = admitted.gateway
         try:
-            decision = await self._gateway.plan(asked.request, trace)
-            await self._gateway.decided_only(trace)
+            decision = await gateway.plan(admitted.asked.request, trace)
+            await gateway.decided_only(trace)
         except RouterError as error:
-            await self._gateway.fail(trace, error)
+            await gateway.fail(trace, error)
             return _error(error, trace)
         body = {"trace_id": trace.trace_id, "decision": decision.model_dump(mode="json", by_alias=True)}
         return Response(orjson.dumps(body), media_type=JSON, headers=_headers(trace, decision))
 
     async def evidence(self, http: Request, trace_id: str) -> Response:
         """`GET /v1/evidence/{trace_id}`: the record of one of the tenant's own requests, where the key's clearance reaches it."""
-        caller = self._caller(http)
+        version = self._version()
+        caller = _caller(version, http)
         caller.need("evidence")
-        record = await asyncio.to_thread(self._gateway.store.read, trace_id)
+        record = await asyncio.to_thread(version.gateway.store.read, trace_id)
         if record is None or record.accepted is None or record.accepted.org != caller.org:
             raise UnknownTrace(f"no evidence under trace {trace_id!r} for this key's tenant")
         if not caller.may_read(record):
@@ -96,11 +116,12 @@ class Api:
 
     async def models(self, http: Request) -> Response:
         """`GET /v1/models`: `auto`, the lanes that are on and that the key may use, and their models."""
-        caller = self._caller(http)
-        off = self._gateway.keeper.lanes_off
-        allowed = (self._gateway.bundle.tenants[caller.org].lanes, caller.key.lanes)
+        version = self._version()
+        caller, bundle = _caller(version, http), version.gateway.bundle
+        off = version.gateway.lanes_off()
+        allowed = (bundle.tenants[caller.org].lanes, caller.key.lanes)
         owners = {"auto": "private-lane"}
-        for lane in self._gateway.bundle.lanes.values():
+        for lane in bundle.lanes.values():
             if lane.name not in off and all(not lanes or lane.name in lanes for lanes in allowed):
                 owner = lane.hosted.provider if lane.hosted else "private-lane"
                 owners.setdefault(lane.name, owner)
@@ -110,8 +131,9 @@ class Api:
 
     async def readyz(self, http: Request) -> Response:
         """`GET /readyz`: 200 when every private model answers, else 503 and what does not."""
-        missing = await self._ready()
-        body = {"ready": not missing, "bundle": self._gateway.bundle.hash, "missing": missing}
+        version = self._version()
+        missing = await version.missing()
+        body = {"ready": not missing, "bundle": version.gateway.bundle.hash, "missing": missing}
         return Response(orjson.dumps(body), 503 if missing else 200, media_type=JSON)
 
     async def healthz(self, http: Request) -> Response:
@@ -123,76 +145,94 @@ class Api:
         body, content_type = await asyncio.to_thread(metrics.exposition)
         return Response(body, media_type=content_type)
 
-    def _caller(self, http: Request) -> Caller:
-        return self._keys.caller(http.headers.get("authorization"))
+    def _begin(self) -> Trace:
+        return Trace.begin(self._version().gateway.clock)
 
-    async def _admit(self, http: Request, trace: Trace, scope: Scope, parse: Parse[Ask]) -> Ask | Response:
-        """Authenticate, parse, and lay the key's limits over it. What fails here is recorded too, and answered with its error."""
+    async def _admit(self, http: Request, trace: Trace, scope: Scope, parse: Parse[Ask]) -> _Admitted[Ask] | Response:
+        """Authenticate, parse, and lay the key's limits over it. What fails here is recorded too, and answered with its error.
+
+        The caller is looked up again once the body is here: reading it may take long, and another version may be in service by then.
+        """
         body, caller = b"", None
         try:
-            caller = self._caller(http)
+            caller = _caller(self._version(), http)
             caller.need(scope)
             body = await _body(http)
+            # INVARIANT: from here to `accept` nothing waits, so no version ends between its choice and the request's count.
+            version = self._version()
+            caller = _caller(version, http)
+            caller.need(scope)
             asked = parse(body, http.headers, caller.org)
             asked = replace(asked, request=caller.bind(asked.request))
         except RouterError as error:
-            self._gateway.accept(trace, body, None, caller)
-            await self._gateway.fail(trace, error)
+            gateway = self._version().gateway
+            gateway.accept(trace, body, None, caller)
+            await gateway.fail(trace, error)
             return _error(error, trace)
-        self._gateway.accept(trace, body, asked.request, caller)
-        return asked
+        version.gateway.accept(trace, body, asked.request, caller)
+        return _Admitted(version.gateway, asked)
 
-    async def _whole(self, request: RouteRequest, trace: Trace) -> Response:
-        answer = WholeAnswer(trace.trace_id, int(time.time()))
-        opening: Opening | None = None
-        try:
-            async with aclosing(self._gateway.answer(request, trace)) as steps:
-                async for step in steps:
-                    if isinstance(step, Opening):
-                        opening = step
-                    else:
-                        answer.take(step)
-        except RouterError as error:
-            return _error(error, trace)
-        assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
-        answer.model = opening.model or request.model
-        return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
 
-    async def _embed(self, asked: EmbeddingsAsk, trace: Trace) -> Response:
-        answer = EmbeddingsAnswer(asked.encoding)
-        opening: Opening | None = None
-        try:
-            async with aclosing(self._gateway.answer(asked.request, trace)) as steps:
-                async for step in steps:
-                    if isinstance(step, Opening):
-                        opening = step
-                    else:
-                        answer.take(step)
-        except RouterError as error:
-            return _error(error, trace)
-        assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
-        body = answer.body(opening.model or asked.request.model)
-        return Response(body, media_type=JSON, headers=_headers(trace, opening.decision))
+def _caller(version: Version, http: Request) -> Caller:
+    return version.keys.caller(http.headers.get("authorization"))
 
-    async def _stream(self, asked: ChatAsk, trace: Trace) -> Response:
-        """Wait for the first content, so that an error before it has its own status; then stream the rest."""
-        steps = self._gateway.answer(asked.request, trace)
-        try:
-            opening = await anext(steps)
-            first = await anext(steps)
-        except RouterError as error:
-            return _error(error, trace)
-        except BaseException:
-            await steps.aclose()
-            raise
-        assert isinstance(opening, Opening), "INVARIANT: the opening comes first"
-        assert not isinstance(first, Opening), "INVARIANT: there is one opening"
-        answer = StreamedAnswer(
-            trace.trace_id, int(time.time()), opening.model or asked.request.model, include_usage=asked.include_usage
-        )
-        pieces = _pieces(answer, first, steps, trace)
-        headers = {**_headers(trace, opening.decision), "cache-control": "no-store"}
-        return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
+
+async def _whole(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
+    request = admitted.asked.request
+    answer = WholeAnswer(trace.trace_id, int(time.time()))
+    opening: Opening | None = None
+    try:
+        async with aclosing(admitted.gateway.answer(request, trace)) as steps:
+            async for step in steps:
+                if isinstance(step, Opening):
+                    opening = step
+                else:
+                    answer.take(step)
+    except RouterError as error:
+        return _error(error, trace)
+    assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
+    answer.model = opening.model or request.model
+    return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
+
+
+async def _embed(admitted: _Admitted[EmbeddingsAsk], trace: Trace) -> Response:
+    asked = admitted.asked
+    answer = EmbeddingsAnswer(asked.encoding)
+    opening: Opening | None = None
+    try:
+        async with aclosing(admitted.gateway.answer(asked.request, trace)) as steps:
+            async for step in steps:
+                if isinstance(step, Opening):
+                    opening = step
+                else:
+                    answer.take(step)
+    except RouterError as error:
+        return _error(error, trace)
+    assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
+    body = answer.body(opening.model or asked.request.model)
+    return Response(body, media_type=JSON, headers=_headers(trace, opening.decision))
+
+
+async def _stream(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
+    """Wait for the first content, so that an error before it has its own status; then stream the rest."""
+    asked = admitted.asked
+    steps = admitted.gateway.answer(asked.request, trace)
+    try:
+        opening = await anext(steps)
+        first = await anext(steps)
+    except RouterError as error:
+        return _error(error, trace)
+    except BaseException:
+        await steps.aclose()
+        raise
+    assert isinstance(opening, Opening), "INVARIANT: the opening comes first"
+    assert not isinstance(first, Opening), "INVARIANT: there is one opening"
+    answer = StreamedAnswer(
+        trace.trace_id, int(time.time()), opening.model or asked.request.model, include_usage=asked.include_usage
+    )
+    pieces = _pieces(answer, first, steps, trace)
+    headers = {**_headers(trace, opening.decision), "cache-control": "no-store"}
+    return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
 
 
 async def _pieces(

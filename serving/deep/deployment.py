@@ -66,10 +66,14 @@ class DeepScanClient:
         """Whether a worker was up a moment ago: while none is, nothing can be read, so no hosted lane is open."""
         return self._ready_at is not None and self._monotonic() - self._ready_at < _STALE_SECONDS
 
-    async def refresh_forever(self) -> None:
-        """Ask now and then. Any failure leaves the answer to go stale, which closes the hosted lanes."""
+    async def refresh_forever(self, needed: Callable[[], bool]) -> None:
+        """Ask now and then, while there is one to ask. Any failure leaves the answer to go stale, which closes the hosted lanes."""
         while True:
             try:
+                if not needed():
+                    self._ready_at = None
+                    await asyncio.sleep(_POLL_SECONDS)
+                    continue
                 async with asyncio.timeout(_POLL_SECONDS):
                     self._ready_at = self._monotonic() if await self._handle.ready.remote() else None
             except Exception as error:  # noqa: BLE001 - whatever the trouble is, stale means closed

@@ -11,10 +11,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from router.errors import DoorRefused, EvidenceUnavailable, LaneUnreachable, RouterError, ScanUnavailable
+from router.errors import (
+    DoorRefused,
+    EvidenceUnavailable,
+    LaneUnreachable,
+    PermitOutdated,
+    RouterError,
+    ScanUnavailable,
+)
 from serving.deep.last_look import found_in, label_of
 from serving.door.door import Door
-from serving.door.guard import Allow, Asked, Deny, judge, judge_found
+from serving.door.guard import Allow, Asked, Deny, Rules, judge, judge_found
 from serving.door.ledger import Intent, Refused
 from serving.door.relay import Relay
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, encode_error
@@ -59,19 +66,25 @@ async def _read(request: Request) -> bytes:
 
 async def _answer(door: Door, asked: Asked) -> Response:
     """Judge, read deeply, write the intent down; whatever goes wrong until then, nothing was sent."""
-    verdict = await asyncio.to_thread(judge, asked, door.rules, door.now())
-    if isinstance(verdict, Allow) and verdict.lane.name not in door.lanes_off():
+    try:
+        rules = await door.rules.now()
+    except RouterError as error:
+        return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing without the rules in force: {error}"))
+    verdict = await asyncio.to_thread(judge, asked, rules, door.now())
+    if isinstance(verdict, Allow) and verdict.lane.name not in door.off():
         try:
-            verdict = await _read_deeply(door, verdict, asked.body)
+            verdict = await _read_deeply(door, rules, verdict, asked.body)
         except ScanUnavailable as error:
             return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing unread: {error}"))
     try:
         match verdict:
             case Deny():
                 await _record_refusal(door, asked, verdict)
-                return _refusal(DoorRefused(verdict.because, verdict.policies))
+                return _refusal(
+                    (PermitOutdated if verdict.outdated else DoorRefused)(verdict.because, verdict.policies)
+                )
             case Allow():
-                if because := door.lanes_off().get(verdict.lane.name):
+                if because := door.off().get(verdict.lane.name):
                     return _refusal(LaneUnreachable(verdict.lane.name, because))
                 intent = _intent(verdict, asked.body)
                 entry = await door.write(door.ledger.intend, intent)
@@ -84,15 +97,15 @@ async def _answer(door: Door, asked: Asked) -> Response:
         return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing: {error}"))
 
 
-async def _read_deeply(door: Door, allowed: Allow, body: bytes) -> Allow | Deny:
+async def _read_deeply(door: Door, rules: Rules, allowed: Allow, body: bytes) -> Allow | Deny:
     """Have the door's own deep scan read the bytes, and ask Cedar again. Raises `ScanUnavailable`; what else goes wrong is a refusal."""
     try:
-        found = label_of(await found_in(body, door.deep), door.rules.tiers)
+        found = label_of(await found_in(body, door.deep), rules.tiers)
     except ScanUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - as in the guard: what can't be judged stays
         return Deny(f"the body could not be read ({type(error).__name__})", permit=allowed.permit)
-    return judge_found(allowed, found, door.rules)
+    return judge_found(allowed, found, rules)
 
 
 async def _record_refusal(door: Door, asked: Asked, denied: Deny) -> None:

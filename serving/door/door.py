@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from router.bundle.files import Hosted, LaneSpec
+from router.errors import RouterError
 from router.lane import LaneEvent
 from router.ports import DeepScan
 from serving.door.guard import Rules
@@ -14,6 +15,24 @@ from serving.door.ledger import Intent, Ledger
 from serving.door.wire import DoorStatus, LaneStatus
 
 _Event = TypeVar("_Event")
+
+
+class Rulebook(Protocol):
+    """What the door judges by, as the bundle in force has it: `serving.change.in_force.InForce`."""
+
+    @property
+    def bundle_hash(self) -> str:
+        """The hash of the bundle in force. Raises `HistoryBroken`."""
+        ...
+
+    @property
+    def last(self) -> Rules:
+        """The rules that were made last; another bundle may be in force by now."""
+        ...
+
+    async def now(self) -> Rules:
+        """Return the rules of the bundle in force. Raises a `RouterError` when there are none: then nothing may be sent."""
+        ...
 
 
 class Sender(Protocol):
@@ -39,15 +58,14 @@ def _unsampled(_intent: Intent, _body: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`off` names the hosted lanes that can't be used here, each with the reason; `now` gives Unix seconds.
+    """`rules` follow the bundle in force; `now` gives Unix seconds.
 
-    `switched_off` is asked before each send: the lanes that an operator switched off, or that another bundle in force closes.
+    `off` is asked before each send: the hosted lanes that can't be used here now, each with the reason.
     `sample` is shown each send once its intent is on disk: it returns at once and raises nothing.
     """
 
-    rules: Rules
-    off: Mapping[str, str]
-    switched_off: Callable[[], Mapping[str, str]]
+    rules: Rulebook
+    off: Callable[[], Mapping[str, str]]
     ledger: Ledger
     sender: Sender
     deep: DeepScan
@@ -57,15 +75,18 @@ class Door:
     _sends: set[asyncio.Task[None]] = field(default_factory=set)
 
     def status(self) -> DoorStatus:
-        """Say which bundle is in force here and which lanes can be used."""
-        hosted = [name for name, lane in self.rules.lanes.items() if lane.is_hosted]
-        off = self.lanes_off()
-        lanes = {name: LaneStatus(on=name not in off, because=off.get(name, "")) for name in hosted}
-        return DoorStatus(bundle_hash=self.rules.bundle_hash, lanes=lanes)
-
-    def lanes_off(self) -> dict[str, str]:
-        """Return the lanes that nothing is sent to now, each with the reason."""
-        return {**self.off, **self.switched_off()}
+        """Say which bundle is in force here and which lanes can be used. Waits for nothing: the lanes may be the last bundle's still."""
+        last, off = self.rules.last, self.off()
+        lanes = {
+            name: LaneStatus(on=name not in off, because=off.get(name, ""))
+            for name, lane in last.lanes.items()
+            if lane.is_hosted
+        }
+        try:
+            return DoorStatus(bundle_hash=self.rules.bundle_hash, lanes=lanes)
+        except RouterError as error:
+            closed = {name: LaneStatus(on=False, because=str(error)) for name in lanes}
+            return DoorStatus(bundle_hash=last.bundle_hash, lanes=closed)
 
     def write(self, append: Callable[[_Event, float], str], event: _Event) -> Awaitable[str]:
         """Hand an entry to the ledger's thread. What was handed over is written, even when nobody waits for it any more."""

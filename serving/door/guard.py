@@ -71,11 +71,15 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """It stays. `policies` are the IDs that said so; `permit` is what was asked for, where its signature held."""
+    """It stays. `policies` are the IDs that said so; `permit` is what was asked for, where its signature held.
+
+    `outdated`: another bundle is in force than the permit was given under, so the router should decide again.
+    """
 
     because: str
     policies: tuple[str, ...] = ()
     permit: Permit | None = None
+    outdated: bool = False
 
 
 def judge(asked: Asked, rules: Rules, now: float) -> Allow | Deny:
@@ -87,9 +91,9 @@ def judge(asked: Asked, rules: Rules, now: float) -> Allow | Deny:
     lane = rules.lanes.get(asked.lane)
     if lane is None or lane.hosted is None:
         return Deny("the lane is not one of the door's", permit=permit)
-    wanting = _permit_wanting(permit, asked, lane.hosted, rules.bundle_hash, now) or _body_wanting(
-        asked.body, lane.hosted
-    )
+    if permit.bundle_hash != rules.bundle_hash:
+        return Deny("the permit was given under another bundle than the door's", permit=permit, outdated=True)
+    wanting = _permit_wanting(permit, asked, lane.hosted, now) or _body_wanting(asked.body, lane.hosted)
     if wanting is not None:
         return Deny(wanting, permit=permit)
     if permit.org in rules.closed_orgs:
@@ -97,12 +101,11 @@ def judge(asked: Asked, rules: Rules, now: float) -> Allow | Deny:
     return _boundary(permit, asked.body, lane, lane.hosted, rules)
 
 
-def _permit_wanting(permit: Permit, asked: Asked, hosted: Hosted, bundle_hash: str, now: float) -> str | None:
+def _permit_wanting(permit: Permit, asked: Asked, hosted: Hosted, now: float) -> str | None:
     """Say in what respect the permit is not for this: the first that is wrong, or None."""
     checks = (
         (permit.lane == asked.lane, "the permit is for another lane"),
         (permit.region == hosted.region, "the permit is for another region"),
-        (permit.bundle_hash == bundle_hash, "the permit was given under another bundle than the door's"),
         (permit.body_sha256 == hashlib.sha256(asked.body).hexdigest(), "the permit is for other bytes"),
         (not permit.has_expired(now), "the permit has expired"),
         (permit.expires_at <= now + PERMIT_SECONDS_AT_MOST, "the permit is good for longer than any may be"),

@@ -23,8 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
 from router.bundle import Bundle, load_bundle
+from router.bundle.files import LaneSpec
 from router.errors import RouterError
 from router.scan import scan_text, warm
+from serving.change.in_force import InForce
 from serving.change.watch import Watch
 from serving.deep.scanner import DeepScanner
 from serving.door.app import build_app
@@ -53,7 +55,9 @@ class DoorCannotStart(RouterError):
 
 
 def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], listen: str | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `keys` are the providers', by lane.
+    """Serve until SIGTERM or SIGINT; the socket is gone afterwards. `keys` are the providers', by variable.
+
+    What it judges by follows the bundle in force. Keys do not: a variable that only a later bundle names was in reach of other processes.
 
     `listen`: the address to listen on where `settings.door` says how nodes reach it; by default the one in there.
     Raises `DoorCannotStart`, `KeyUnusable`, `TlsUnusable` or `EvidenceUnavailable`.
@@ -61,19 +65,22 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
     warm()
     # The door's own folder of switches, where it has a home of its own; one that goes missing later closes every lane.
     Lockout(settings.lanes_off_folder).make()
-    rules = rules_of(bundle, read_public_key(settings.permit_public_file))
+    public_key = read_public_key(settings.permit_public_file)
+    rules = InForce(settings, bundle, lambda newest: rules_of(newest, public_key))
+    watch = Watch(settings.changes_file, settings.approvers)
     sampler = Sampler(settings.leak_sample_file, settings.samples / "left.sqlite")
     with contextlib.closing(sampler), contextlib.closing(Ledger(settings.ledger_file)) as ledger:
-        switched_off = lane_switches(Lockout(settings.lanes_off_folder), bundle.lanes)
-        superseded = Watch(settings.changes_file, settings.approvers).closing(bundle)
         deep = DeepScanner()
 
-        def closed() -> dict[str, str]:
-            unread = {} if deep.ready else dict.fromkeys(keys, "the door's deep scan is not ready")
-            return unread | switched_off() | superseded()
+        def off() -> dict[str, str]:
+            lanes = rules.last.lanes
+            unread = {} if deep.ready else dict.fromkeys(lanes, "the door's deep scan is not ready")
+            switched_off = lane_switches(Lockout(settings.lanes_off_folder), lanes)
+            halted = watch.halted
+            nothing = dict.fromkeys(lanes, halted) if halted is not None else {}
+            return unread | lanes_without_key(lanes, keys) | switched_off() | nothing
 
-        off = lanes_without_key(bundle, keys)
-        door = Door(rules, off, closed, ledger, Providers(keys), deep, time.time, sampler.left)
+        door = Door(rules, off, ledger, Providers(keys), deep, time.time, sampler.left)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(door, deep.running() if keys else None),
@@ -91,7 +98,7 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
         at = listening(settings.door_socket) if settings.door is None else listening_at(settings.door, listen)
         with at as listener:
             on = ", ".join(sorted(keys)) or "none"
-            log.info("the door is open at %s, lanes on: %s", settings.door or settings.door_socket, on)
+            log.info("the door is open at %s, keys: %s", settings.door or settings.door_socket, on)
             server.run(sockets=[listener])
 
 
@@ -117,10 +124,10 @@ def _end_on_signal(server: uvicorn.Server) -> None:
 
 
 def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
-    """Return what this bundle has the door judge by."""
+    """Return what this bundle has the door judge by. Under `egress: none` it knows no lane."""
     return Rules(
         bundle_hash=bundle.hash,
-        lanes=bundle.lanes,
+        lanes=bundle.lanes if bundle.egress == "open" else {},
         tiers=bundle.tiers,
         may_send=bundle.boundary.may_send,
         closed_orgs=frozenset(org for org, tenant in bundle.tenants.items() if tenant.egress == "none"),
@@ -130,13 +137,9 @@ def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
 
 
 def provider_keys(bundle: Bundle, environment: Mapping[str, str]) -> dict[str, SecretStr]:
-    """Return the key of each hosted lane whose variable is set and not empty."""
-    found = {
-        name: environment.get(lane.hosted.api_key_env, "").strip()
-        for name, lane in bundle.lanes.items()
-        if lane.hosted is not None
-    }
-    return {name: SecretStr(key) for name, key in found.items() if key}
+    """Return the key in each variable that the bundle's hosted lanes name, where it is set and not empty."""
+    found = {variable: environment.get(variable, "").strip() for variable in sorted(key_variables(bundle))}
+    return {variable: SecretStr(key) for variable, key in found.items() if key}
 
 
 def key_variables(bundle: Bundle) -> frozenset[str]:
@@ -144,12 +147,12 @@ def key_variables(bundle: Bundle) -> frozenset[str]:
     return frozenset(lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None)
 
 
-def lanes_without_key(bundle: Bundle, keys: Mapping[str, SecretStr]) -> dict[str, str]:
+def lanes_without_key(lanes: Mapping[str, LaneSpec], keys: Mapping[str, SecretStr]) -> dict[str, str]:
     """Return the hosted lanes that are off, each with the variable that would switch it on."""
     return {
         name: f"no key: {lane.hosted.api_key_env} is not set at the door"
-        for name, lane in bundle.lanes.items()
-        if lane.hosted is not None and name not in keys
+        for name, lane in lanes.items()
+        if lane.hosted is not None and lane.hosted.api_key_env not in keys
     }
 
 

@@ -46,10 +46,10 @@ class Providers:
     """The connections to all hosted APIs of a bundle. No proxy, no redirect, no retry, nothing from the environment."""
 
     def __init__(self, keys: Mapping[str, SecretStr], now: Callable[[], float] = time.time) -> None:
-        """Take the lanes' keys by lane name; `now` gives Unix seconds, for dates in `Retry-After`."""
+        """Take the keys by the variable that a lane names for its own; `now` gives Unix seconds, for dates in `Retry-After`."""
         self._keys = dict(keys)
         self._now = now
-        self._transports: dict[str, httpx2.AsyncHTTPTransport] = {}
+        self._transports: dict[tuple[str, Hosted], httpx2.AsyncHTTPTransport] = {}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -57,10 +57,10 @@ class Providers:
             await transport.aclose()
 
     def _transport(self, lane: str, hosted: Hosted) -> httpx2.AsyncHTTPTransport:
-        """A lane's own connections: one that was made under another lane's pins is never used for it."""
-        if lane not in self._transports:
-            self._transports[lane] = transport_to(hosted)
-        return self._transports[lane]
+        """A lane's own connections: one made under another lane's pins, or under this lane's before a change, is never used for it."""
+        if (lane, hosted) not in self._transports:
+            self._transports[lane, hosted] = transport_to(hosted)
+        return self._transports[lane, hosted]
 
     async def stream(self, lane: LaneSpec, hosted: Hosted, body: bytes) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Send the body and yield the answer; the last event is `Stop`. Closing the iterator closes the connection.
@@ -96,7 +96,7 @@ class Providers:
 
     async def _open(self, lane: LaneSpec, hosted: Hosted, body: bytes) -> AsyncStream[ChatCompletionChunk]:
         url = httpx2.URL(hosted.base_url.rstrip("/") + "/chat/completions")
-        key = self._keys[lane.name].get_secret_value()
+        key = self._keys[hosted.api_key_env].get_secret_value()
         client = AsyncOpenAI(
             api_key=key,
             base_url=hosted.base_url,

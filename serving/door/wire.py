@@ -20,6 +20,7 @@ from router.errors import (
     LaneRateLimited,
     LaneTimeout,
     LaneUnreachable,
+    PermitOutdated,
     RouterError,
     SchemaRefused,
 )
@@ -131,6 +132,8 @@ def _error(error: WireError, lane: str) -> RouterError:
         return _CALLER_ERRORS[error.kind](error.because, error.param)
     if error.kind == DoorRefused.__name__:
         return DoorRefused(error.because, error.policies)
+    if error.kind == PermitOutdated.__name__:
+        return PermitOutdated(error.because, error.policies)
     if error.kind == EvidenceUnavailable.__name__:
         return EvidenceUnavailable(error.because)
     return LaneMisbehaved(lane, "the door named an error that is not known here")

@@ -91,7 +91,7 @@ def private(system: RunningSystem) -> Iterator[PrivateLaneUnderTest]:
         import ray
         from ray import serve
 
-        from serving.cluster_process import APP
+        from serving.in_service import read_in_service
         from serving.private.deployment import deployment_name
         from serving.private.lane import PrivateLane
 
@@ -102,7 +102,7 @@ def private(system: RunningSystem) -> Iterator[PrivateLaneUnderTest]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        handle = serve.get_deployment_handle(deployment_name(MODEL), APP)
+        handle = serve.get_deployment_handle(deployment_name(MODEL), read_in_service(system.settings).models[MODEL])
         yield PrivateLaneUnderTest(PrivateLane(handle), handle, loop)
     finally:
         loop.call_soon_threadsafe(loop.stop)

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from router.errors import (
     LaneMisbehaved,
     LaneOverloaded,
     LaneTimeout,
+    PermitOutdated,
     PolicyDenied,
     outcome_of,
 )
@@ -433,3 +434,58 @@ def test_an_exact_lanes_call_without_a_seed_gets_its_traces_so_that_it_can_be_as
     assert exact.lanes["exact"].calls[0].sampling == Sampling(temperature=0.8, seed=int(TRACE[:15], 16))
     assert own.lanes["exact"].calls[0].sampling.seed == 7
     assert other.lanes["near"].calls[0].sampling.seed is None
+
+
+NEWER = "f" * 64
+
+
+def a_superseded(plan: Decision, later: Decision, **scripts: Any) -> Bench:
+    """A run during which another bundle came into force, under which `later` was decided."""
+    bench = Bench(plan, later=later, **scripts)
+    bench.run = replace(bench.run, superseded=lambda decided: decided.bundle_hash != NEWER)
+    return bench
+
+
+def test_before_a_rung_leads_out_the_plan_is_made_anew_by_the_bundle_in_force() -> None:
+    later = decision(*HOSTED_FIRST, label=PII, bundle_hash=NEWER)
+
+    bench = a_superseded(decision(*HOSTED_FIRST), later, far=HELLO, near=HELLO).play()
+
+    assert [call.bundle_hash for call in bench.lanes["far"].calls] == [NEWER]
+    assert [call.label for call in bench.lanes["far"].calls] == [PII]
+    assert [event.because for event in bench.kept(Decided)] == ["another bundle is in force"]
+
+
+def test_an_exit_that_the_bundle_in_force_closes_is_not_tried_and_the_plan_goes_on_at_home() -> None:
+    later = decision(("near", ("start",)), bundle_hash=NEWER)
+
+    bench = a_superseded(decision(*HOSTED_FIRST), later, far=HELLO, near=HELLO).play()
+
+    assert bench.lanes["far"].calls == []
+    assert [one.rung.lane for one in bench.climbed] == ["near"]
+
+
+def test_at_home_nothing_is_decided_again() -> None:
+    bench = a_superseded(decision(("near", ("start",))), decision(bundle_hash=NEWER), near=HELLO).play()
+
+    assert bench.found == []
+    assert [one.rung.lane for one in bench.climbed] == ["near"]
+
+
+def test_a_permit_that_a_change_of_bundle_overtook_is_asked_for_once_more() -> None:
+    later = decision(*HOSTED_FIRST, bundle_hash=NEWER)
+
+    def far(call: LaneCall) -> Iterable[Any]:
+        return HELLO if call.bundle_hash == NEWER else [PermitOutdated("another bundle")]
+
+    bench = Bench(decision(*HOSTED_FIRST), later=later, far=far, near=HELLO).play()
+
+    assert [call.bundle_hash for call in bench.lanes["far"].calls] == ["0" * 64, NEWER]
+    assert [one.rung.lane for one in bench.climbed] == ["far"]
+
+
+def test_a_door_and_a_router_that_never_agree_end_at_home() -> None:
+    bench = Bench(decision(*HOSTED_FIRST), far=[PermitOutdated("another bundle")], slow=HELLO, near=HELLO).play()
+
+    assert len(bench.lanes["far"].calls) == 2
+    assert [one.rung.lane for one in bench.climbed] == ["near"]

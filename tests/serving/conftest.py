@@ -12,9 +12,10 @@ from router.bundle.files import ApiKey, TenantSpec
 from router.lane import Stop, TextDelta, Usage
 from router.testing import ScriptedLane
 from serving.api.auth import Keyring
-from serving.api.routes import Api, make_api
+from serving.api.routes import Api, Version, make_api
+from serving.door.wire import DoorStatus, LaneStatus
 from serving.gateway import Gateway
-from serving.keeper import KeeperClient
+from serving.keeper import DoorSeen, KeeperClient
 from serving.lockout import Lockout, lane_switches
 from serving.redaction_maps import KeptMaps
 from serving.sessions import Seen, Sessions
@@ -35,9 +36,10 @@ class MonotonicClock:
 
 
 class KeeperHandle:
-    """A keeper in this process, with a Ray handle's face. `gone` makes it fail."""
+    """A keeper in this process, with a Ray handle's face. `gone` makes it fail; `off` is what the door says is off."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bundle: Bundle) -> None:
+        self.bundle = bundle
         self.sessions = Sessions(path, time.time)
         self.off: dict[str, str] = {}
         self.gone = False
@@ -49,14 +51,24 @@ class KeeperHandle:
             async def remote(self, *arguments: Any) -> Any:
                 if handle.gone:
                     raise ConnectionError("gone")
-                if name == "lanes_off":
-                    return handle.off
+                if name == "door":
+                    return handle.door().model_dump_json()
                 if name == "recall_session":
                     return handle.sessions.recall(*arguments).model_dump_json()
                 org, session, seen = arguments
                 return handle.sessions.keep(org, session, Seen.model_validate_json(seen))
 
         return Method()
+
+    def door(self) -> DoorSeen:
+        return door_of(self.bundle, self.off)
+
+
+def door_of(bundle: Bundle, off: dict[str, str]) -> DoorSeen:
+    """What a door says that holds this bundle."""
+    hosted = [name for name, lane in bundle.lanes.items() if lane.is_hosted]
+    lanes = {name: LaneStatus(on=name not in off, because=off.get(name, "")) for name in hosted}
+    return DoorSeen(status=DoorStatus(bundle_hash=bundle.hash, lanes=lanes))
 
 
 class System:
@@ -71,16 +83,26 @@ class System:
         **changes: Any,
     ) -> None:
         self.bundle = bundle
-        self.keeper = keeper or KeeperHandle(folder / "state.sqlite")
+        self.keeper = keeper or KeeperHandle(folder / "state.sqlite", bundle)
         self.lanes = {name: ScriptedLane(lambda _: HELLO) for name in bundle.lanes}
         self.store = EvidenceStore(folder / "evidence.sqlite")
         hosted = tuple(lane.name for lane in bundle.lanes.values() if lane.is_hosted)
         self.switches = Lockout(folder / "lanes-off")
         self.switches.make()
         switched_off = lane_switches(self.switches, bundle.lanes)
-        client = KeeperClient(self.keeper, hosted, time.monotonic, switched_off)
+        client = KeeperClient(self.keeper, time.monotonic)
         maps = KeptMaps(self.keeper)
-        gateway = Gateway(bundle, self.lanes, client, self.store, MonotonicClock(), b"salt", maps, **changes)
+        self.gateway = Gateway(
+            bundle,
+            self.lanes,
+            lambda: client.door.closes(hosted, {bundle.hash}) | switched_off(),
+            client,
+            self.store,
+            MonotonicClock(),
+            b"salt",
+            maps,
+            **changes,
+        )
         self.now = time.time()
         self.revoked = Lockout(folder / "keys-revoked")
         self.revoked.make()
@@ -88,10 +110,11 @@ class System:
         keys = Keyring(self.tenants, folder / "keys.json", self.revoked, lambda: self.now)
         self.missing: dict[str, str] = {}
 
-        async def not_ready() -> dict[str, str]:
+        async def missing() -> dict[str, str]:
             return self.missing
 
-        self.app = make_api(Api(gateway, keys, not_ready), client.refresh_forever)
+        self.version = Version(self.gateway, keys, missing)
+        self.app = make_api(Api(lambda: self.version), client.refresh_forever)
         self.client = client
 
     def http(self, key: str | None = KEY) -> httpx2.AsyncClient:
@@ -100,7 +123,7 @@ class System:
 
     async def all_lanes_on(self) -> None:
         """What the background task does every second."""
-        self.client._lanes_off, self.client._seen_at = self.keeper.off, time.monotonic()
+        self.client._door, self.client._seen_at = self.keeper.door(), time.monotonic()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from serving.redaction_maps import KEY_BYTES
 from serving.settings import Settings
 from tests.providers.openai_chat import Behaviour, StandIn
 from tests.redaction_bundle import LANE, with_redaction
-from tests.serving.conftest import System
+from tests.serving.conftest import System, door_of
 from tests.serving.door.kit import KEY, OpenDoor, hosted_of, open_door, unread
 
 STARTER = Path("config/starter").resolve()
@@ -82,7 +82,10 @@ class Place:
             async with self.system.http() as http, door_client(self.door.socket) as client:
                 spec = self.system.bundle.lanes[LANE]
                 self.system.lanes[LANE] = HostedLane(spec, hosted_of(spec), client, KEY, time.time, unread)  # type: ignore[assignment]
-                self.system.client._lanes_off, self.system.client._seen_at = {}, time.monotonic()
+                self.system.client._door, self.system.client._seen_at = (
+                    door_of(self.system.bundle, {}),
+                    time.monotonic(),
+                )
                 return await http.post("/v1/chat/completions", json=body, headers=headers)
 
         return asyncio.run(post())

@@ -113,6 +113,20 @@ def a_call(text: str = "What is the capital of France?", **changes: Any) -> Lane
     return LaneCall(**(fields | changes))
 
 
+@dataclass(frozen=True)
+class FixedRules:
+    """The rules of a home in which no bundle is ever applied."""
+
+    last: Rules
+
+    @property
+    def bundle_hash(self) -> str:
+        return self.last.bundle_hash
+
+    async def now(self) -> Rules:
+        return self.last
+
+
 async def unread(call: LaneCall, body: bytes) -> None:
     """A last look that lets everything go: what the door sees, it sees by itself."""
 
@@ -169,18 +183,20 @@ def wait_for(probe: Callable[[], _T | None], seconds: float = 10.0) -> _T:
 def open_door(folder: Path, provider: StandIn, lane: LaneSpec | None = None, **changes: Any) -> Iterator[OpenDoor]:
     """Serve a door in a thread of this process, on a Unix socket in this folder."""
     lane = lane or a_lane(provider.base_url)
-    keys = {lane.name: SecretStr(provider.key)}
+    keys = {hosted_of(lane).api_key_env: SecretStr(provider.key)}
     ledger_file = folder / "ledger.sqlite"
     fields: dict[str, Any] = {
         "rules": rules_for(lane),
-        "off": {},
-        "switched_off": dict,
+        "off": dict,
         "ledger": Ledger(ledger_file),
         "sender": Providers(keys, time.time),
         "deep": ScriptedDeepScan(),
         "now": time.time,
     }
-    door = Door(**(fields | changes))
+    fields |= changes
+    if isinstance(fields["rules"], Rules):
+        fields["rules"] = FixedRules(fields["rules"])
+    door = Door(**fields)
     config = uvicorn.Config(build_app(door), lifespan="on", log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     with listening(folder / "door.sock") as listener:

@@ -306,7 +306,7 @@ def test_no_door_is_unreachable(tmp_path: Path, provider: StandIn) -> None:
 
 
 def test_a_lane_without_a_key_is_off_and_nothing_is_sent(tmp_path: Path, provider: StandIn) -> None:
-    with open_door(tmp_path, provider, off={"premium": "no key: BIG_KEY is not set at the door"}) as door:
+    with open_door(tmp_path, provider, off=lambda: {"premium": "no key: BIG_KEY is not set at the door"}) as door:
         with pytest.raises(LaneUnreachable, match="BIG_KEY is not set"):
             door.ask(a_call())
 
@@ -320,7 +320,7 @@ def test_the_status_names_lanes_and_bundle_and_no_address(tmp_path: Path, provid
             raw = await client.get("/status")
             return await door_status(client), raw.text
 
-    with open_door(tmp_path, provider, off={"premium": "no key"}) as door:
+    with open_door(tmp_path, provider, off=lambda: {"premium": "no key"}) as door:
         read, raw = asyncio.run(status(door.socket))
 
     assert read.bundle_hash == "b" * 64
@@ -491,7 +491,7 @@ def test_sixty_four_at_once_are_all_answered_and_chained(tmp_path: Path, provide
 
 
 def test_the_provider_client_keeps_the_keys_out_of_its_own_description() -> None:
-    providers = Providers({"premium": SecretStr("sk-secret")}, time.time)
+    providers = Providers({"BIG_KEY": SecretStr("sk-secret")}, time.time)
 
     assert "sk-secret" not in repr(vars(providers))
     asyncio.run(providers.close())
@@ -500,7 +500,7 @@ def test_the_provider_client_keeps_the_keys_out_of_its_own_description() -> None
 def test_a_lane_that_was_switched_off_sends_nothing_from_the_next_request_on(tmp_path: Path, provider: StandIn) -> None:
     switches = Lockout(tmp_path / "lanes-off")
     switches.make()
-    with open_door(tmp_path, provider, switched_off=lane_switches(switches, ["premium"])) as door:
+    with open_door(tmp_path, provider, off=lane_switches(switches, ["premium"])) as door:
         door.ask(a_call("before"))
         switches.lock("premium", "it leaks")
         with pytest.raises(LaneUnreachable, match="because it leaks"):
@@ -516,7 +516,7 @@ def test_a_door_that_can_t_read_the_switches_sends_nothing(tmp_path: Path, provi
     unreadable = lane_switches(Lockout(tmp_path / "missing"), ["premium"])
 
     with (
-        open_door(tmp_path, provider, switched_off=unreadable) as door,
+        open_door(tmp_path, provider, off=unreadable) as door,
         pytest.raises(LaneUnreachable, match="switches can't be read"),
     ):
         door.ask(a_call())

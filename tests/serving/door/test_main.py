@@ -349,7 +349,7 @@ def test_an_empty_key_is_no_key(bundle: Bundle) -> None:
     keys = provider_keys(bundle, {"OPENAI_API_KEY": "  "})
 
     assert keys == {}
-    assert lanes_without_key(bundle, keys)["premium"] == "no key: OPENAI_API_KEY is not set at the door"
+    assert lanes_without_key(bundle.lanes, keys)["premium"] == "no key: OPENAI_API_KEY is not set at the door"
 
 
 def test_key_files_that_hold_something_else_are_named(tmp_path: Path, settings: Settings) -> None:

@@ -34,6 +34,7 @@ from tests.providers.openai_chat import StandIn
 from tests.serving.conftest import System
 from tests.serving.door.kit import (
     KEY,
+    FixedRules,
     a_call,
     a_lane,
     a_permit,
@@ -140,7 +141,7 @@ def send(text: str, fault: Fault, folder: Path) -> tuple[bytes, SendingRecorder]
     permit = a_permit(**({"body_sha256": hashlib.sha256(body).hexdigest()} | fault.permit))  # type: ignore[arg-type]
     headers = {PERMIT_HEADER: sign(permit, fault.key), LANE_HEADER: "premium"}
     rules = fault.rules(rules_for(LANE, may_send=keeps_personal_data_in))
-    door = Door(rules, fault.off, dict, ledger, sender, fault.deep, time.time)
+    door = Door(FixedRules(rules), lambda: fault.off, ledger, sender, fault.deep, time.time)
 
     async def ask() -> None:
         transport = httpx2.ASGITransport(app=build_app(door))

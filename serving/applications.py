@@ -1,0 +1,145 @@
+"""How do the Serve applications of a version come up, and how do they go? A model that two versions share is started once.
+
+INVARIANT: the application of ingress and keeper is deployed once. To deploy it again, even with nothing but a changed `user_config`, takes
+its replicas out of the proxy's reach until they are reconfigured, and a small box has one of each.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import ray
+from ray import serve
+from ray.serve.api import RunTarget
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+
+from cluster.machine import available_memory_bytes
+from models.spec import ModelSpec
+from router.bundle import Bundle
+from serving.app import Deploy, application, deep_scan_application
+from serving.in_service import APP, DEEP_SCAN, InService
+from serving.private.placement import Placement, placement_of
+from serving.roll import DidNotStart
+from serving.settings import Settings
+from serving.surge import NoRoom, check_memory, memory_bytes
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS: Final = 0.2
+_RESERVE_SECONDS: Final = 10.0
+
+
+class Applications:
+    """The Serve applications on this cluster: implements `serving.roll.Fleet`.
+
+    `deploy` makes a model's; only the overhead benchmark gives another, and no bundle can.
+    """
+
+    def __init__(self, settings: Settings, deploy: Deploy) -> None:
+        self._settings, self._deploy = settings, deploy
+
+    def start(self, bundle: Bundle, version: InService) -> frozenset[str]:
+        """Deploy what this version needs and does not run yet; returns at once, with the names of what was started."""
+        running = _statuses().keys()
+        targets = {
+            version.models[spec.name]: self._deploy(spec, self._settings.models / spec.folder)
+            for spec in bundle.models.values()
+        }
+        if version.hosted:
+            targets[DEEP_SCAN] = deep_scan_application(self._settings)
+        new = [RunTarget(target, name, None) for name, target in targets.items() if name not in running]
+        if APP not in running:
+            new.append(RunTarget(application(self._settings), APP, "/"))
+        if new:
+            serve.run_many(new, wait_for_applications_running=False)
+        return frozenset(target.name for target in new)
+
+    def wait_until_running(
+        self, version: InService, seconds: float | None = None, stopped: Callable[[float], bool] | None = None
+    ) -> None:
+        """Return once all of it runs. Raises `DidNotStart` when some of it failed, did not come up in time, or `stopped` says so.
+
+        `stopped` waits for so many seconds and returns whether nobody wants it any more.
+        """
+        wait = stopped or _wait
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            found = _statuses()
+            states = {name: found.get(name) for name in {APP, *version.applications}}
+            if all(state is not None and _word(state.status) == "RUNNING" for state in states.values()):
+                return
+            for name, state in states.items():
+                if state is not None and _word(state.status) == "DEPLOY_FAILED":
+                    raise DidNotStart(f"{name}: {state.message}")
+            if deadline is not None and time.monotonic() > deadline:
+                late = sorted(
+                    name for name, state in states.items() if state is None or _word(state.status) != "RUNNING"
+                )
+                raise DidNotStart(f"not running within {seconds:g} s: {', '.join(late)}")
+            if wait(_POLL_SECONDS):
+                raise DidNotStart("told to stop meanwhile")
+
+    def check_room(self, specs: Collection[ModelSpec]) -> None:
+        """Reserve room for these models' first replicas, as they will be placed, and let go of it. Raises `NoRoom`."""
+        if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
+            folders = {spec.name: memory_bytes(spec, self._settings.models / spec.folder) for spec in specs}
+            check_memory(folders, available_memory_bytes())
+        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(spec.least_replicas)]
+        try:
+            missing = sorted({name for name, group in groups if not group.wait(_RESERVE_SECONDS)})
+            if missing:
+                free = ", ".join(f"{amount:g} {name}" for name, amount in _worth_saying(ray.available_resources()))
+                raise NoRoom(
+                    f"no node has room for {', '.join(missing)} beside what runs; free in all: {free or 'nothing'}"
+                )
+        finally:
+            for _, group in groups:
+                remove_placement_group(group)
+
+    @property
+    def ingress_replicas(self) -> int:
+        """How many replicas of the ingress run now."""
+        entry = _statuses().get(APP)
+        if entry is None:
+            return 0
+        states = entry.deployments["ingress"].replica_states
+        return sum(count for state, count in states.items() if _word(state) == "RUNNING")
+
+    def end_others(self, version: InService) -> None:
+        """End what an earlier run left on a cluster that outlived it."""
+        self.end(_statuses().keys() - {APP} - version.applications)
+
+    def end(self, names: Collection[str]) -> None:
+        """Delete applications that run; returns once they are gone."""
+        for name in sorted(_statuses().keys() & names):
+            try:
+                serve.delete(name)
+            except TimeoutError as error:
+                log.warning("%s", error)
+
+
+def _reserve(placement: Placement) -> PlacementGroup:
+    alone = {"CPU": placement.num_cpus, "GPU": placement.num_gpus, **placement.resources}
+    bundles = placement.bundles or ({name: amount for name, amount in alone.items() if amount > 0},)
+    return placement_group([dict(bundle) for bundle in bundles], placement.strategy)
+
+
+def _worth_saying(resources: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(
+        (name, amount) for name, amount in resources.items() if name in {"CPU", "GPU"} or name.startswith("gpu_")
+    )
+
+
+def _statuses() -> Mapping[str, Any]:
+    applications: Mapping[str, Any] = serve.status().applications
+    return applications
+
+
+def _word(state: Any) -> str:
+    return str(getattr(state, "value", state))
+
+
+def _wait(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
