@@ -25,6 +25,7 @@ from cli import (
     predict,
     scan,
     train,
+    upgrade,
     weights,
 )
 from cli.bench import bench_app
@@ -95,6 +96,8 @@ for command in (
 cluster_app.command()(airgap.bundle)
 cluster_app.command()(airgap.install)
 cluster_app.command("status")(nodes_ray.cluster_status)
+cluster_app.command()(upgrade.address)
+cluster_app.command()(upgrade.upgrade)
 app.add_typer(cluster_app, name="cluster")
 models_app.command()(fetch.fetch)
 models_app.command()(weights.verify)
