@@ -106,6 +106,7 @@ def run(
     report = measured_report(settings, asked, Console(stderr=True), _line if json else lambda *_: None)
     profile = report.profile
     folder = out or settings.home / "benchmarks" / model / stamp(_moment(profile.at))
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = write_run(report, folder, terms)
     written = write_profile(profile, settings.profiles)
     if json:

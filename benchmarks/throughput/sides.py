@@ -45,10 +45,12 @@ def lane_of(bundle: Bundle, model: str, lane: str | None) -> str:
     """Return the private lane to pin: the one asked for, else the last of the bundle's that holds the model.
 
     The last, because lanes are ordered by preference and the strictest, with the longest patience, stands last among the private ones.
-    Raises `BadRequest` for a model or a lane that the bundle does not serve.
+    Raises `BadRequest` for a model or a lane that the bundle does not serve, and for a model that writes no answers.
     """
     if model not in bundle.models:
         raise BadRequest(f"{model}: no model of this bundle; it has {', '.join(bundle.models)}")
+    if bundle.models[model].task != "generate":
+        raise BadRequest(f"{model} makes embeddings: what is measured here is the writing of answers")
     holding = [name for name, spec in bundle.lanes.items() if spec.model == model]
     if lane is None and holding:
         return holding[-1]

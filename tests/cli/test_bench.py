@@ -32,6 +32,7 @@ def runs(tmp_path: Path) -> dict[str, str]:
     ("arguments", "named"),
     [
         (["no-such-model"], "no-such-model"),
+        (["all-minilm-l6-v2"], "embeddings"),
         (["smollm2-135m-instruct", "--lane", "premium"], "premium"),
         (["smollm2-135m-instruct", "--sweep", "--levels", "1,2"], "--sweep"),
         (["smollm2-135m-instruct", "--levels", "1,1"], "--levels"),
