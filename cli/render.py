@@ -14,18 +14,26 @@ cluster_app = typer.Typer(no_args_is_help=True, help="Files for the nodes of a s
 def render(
     site: Annotated[Path, typer.Argument(help="The site's addresses; config/site.example.yaml is one to start from.")],
     out: Annotated[Path, typer.Option("--out", help="The folder to write to.")],
+    nodes: Annotated[
+        Path | None,
+        typer.Option(
+            help="The machines; config/nodes.example.yaml is one to start from. Without it, what needs no list of machines."
+        ),
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="The bundle; by default $LANE_BUNDLE, else config/starter.", show_default=False)
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The files' paths, a JSON line each.")] = False,
 ) -> None:
-    """Write systemd units and Kubernetes NetworkPolicies: nodes without a way out, and the door's own."""
+    """Write systemd units and NetworkPolicies; with --nodes also KubeRay, Slurm, Prometheus, Grafana and the entrance."""
     from cluster.network import read_site
-    from cluster.network import render as render_files
+    from cluster.nodes.inventory import read_nodes
+    from cluster.render import render as render_files
     from router.bundle import load_bundle
     from serving.settings import read_settings
 
-    files = render_files(load_bundle(read_settings(bundle).bundle), read_site(site))
+    machines = None if nodes is None else read_nodes(nodes)
+    files = render_files(load_bundle(read_settings(bundle).bundle), read_site(site), machines)
     for name, text in files.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,7 @@ from cluster.nodes.units import (
     check_unit,
     enrol_unit,
     environment_file,
+    metrics_unit,
     ray_unit,
     ray_variables,
     weights_unit,
@@ -167,6 +168,7 @@ def forget_here(layout: Layout) -> list[Path]:
         "node.service",
         "door.service",
         "weights.service",
+        "metrics.service",
         "check.service",
         "check.timer",
     )
@@ -195,6 +197,7 @@ def _ray_files(layout: Layout, this: ThisNode, site: Site, token: SecretStr) -> 
         layout.write(layout.ray_environment_file, environment_file(ray_variables(this.node))),
         layout.write(layout.units / "lane-ray.service", ray_unit(this.node, site, this.ray_address)),
         layout.write(layout.units / "lane-weights.service", weights_unit()),
+        *([] if this.node.head else [layout.write(layout.units / "lane-metrics.service", metrics_unit(site))]),
     ]
 
 

@@ -15,6 +15,10 @@ from cluster.nodes.inventory import Node
 from cluster.nodes.resources import offered_by
 
 RAY_PORT: Final = 6379
+RAY_METRICS_PORT: Final = 9465
+"""Ray's own metrics, on every node."""
+NODE_METRICS_PORT: Final = 9464
+"""What the engines of a node say that has no ingress."""
 _OBJECT_STORE_BYTES: Final = 1 << 30
 """Requests travel as messages; next to nothing goes through Ray's object store."""
 _GCS_AWAY_SECONDS: Final = 600
@@ -31,6 +35,7 @@ def ray_command(node: Node, ray_address: str) -> list[str]:
         f"--num-gpus={node.gpu_count}",
         f"--resources={json.dumps(offered_by(node), separators=(',', ':'))}",
         f"--object-store-memory={_OBJECT_STORE_BYTES}",
+        f"--metrics-export-port={RAY_METRICS_PORT}",
         "--disable-usage-stats",
     ]
     if node.address is not None:
@@ -130,6 +135,30 @@ PrivateTmp=yes
 MemoryDenyWriteExecute=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 {addresses(site.nodes)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def metrics_unit(site: Site) -> str:
+    """Return `lane-metrics.service`, of nodes without an ingress: what their engines say of themselves, for Prometheus to ask."""
+    return f"""\
+[Unit]
+Description=private-lane metrics of this node's engines
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+User=lane
+Group=lane
+Environment=PROMETHEUS_MULTIPROC_DIR=/var/lib/lane/metrics
+ExecStart=/opt/lane/bin/python -m serving.api.node_metrics --port {NODE_METRICS_PORT}
+{HARDENING}ReadWritePaths=/var/lib/lane/metrics
+InaccessiblePaths=-/etc/lane/door.env -/var/lib/lane-door -/var/lib/lane-enrol
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+{addresses([*site.nodes, *site.clients])}
 [Install]
 WantedBy=multi-user.target
 """
