@@ -6,6 +6,7 @@ from cluster.network import Site
 from cluster.network import render as render_network
 from cluster.nodes.inventory import Node
 from cluster.nodes.units import RAY_PORT, metrics_unit, ray_unit
+from cluster.render.dashboards import grafana_files
 from cluster.render.prometheus import prometheus_files
 from router.bundle import Bundle
 
@@ -19,6 +20,7 @@ def render(bundle: Bundle, site: Site, nodes: Sequence[Node] | None = None) -> M
     if nodes is not None:
         files |= _machines(site, nodes)
         files |= prometheus_files(bundle, nodes)
+        files |= grafana_files(bundle, nodes)
     return dict(sorted(files.items()))
 
 
