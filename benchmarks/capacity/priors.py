@@ -22,6 +22,7 @@ CENTRES: Final = {
     "expert_decode_seconds": 3e-7,
     "most_sequences": 2048.0,
     "reserved": 0.85,
+    "spread_throughput": 0.7,
     "static_throughput": 0.9,
     "static_collectives": 2.0,
 }
@@ -41,6 +42,7 @@ WIDTHS: Final = {
     "expert_decode_seconds": 1.0,
     "most_sequences": 0.3,
     "reserved": 0.08,
+    "spread_throughput": 0.4,
     "static_throughput": 0.1,
     "static_collectives": 1.0,
 }

@@ -26,6 +26,7 @@ class Efficiencies(Frozen):
     each sequence of it. collective_seconds: the latency of one all-reduce or all-to-all. expert_prefill_seconds,
     expert_decode_seconds: a token in a layer with experts, beside its arithmetic. by_gpu: a class's own factor on `matmul`.
     by_model: a model's own factor on throughput: what its shape does not explain. most_sequences: in a step, if memory holds more.
+    spread_throughput: what is left of throughput where experts are spread over data-parallel ranks: some ranks get more tokens than others.
     static_throughput, static_collectives: figures of fixed batches, from before continuous batching was common.
     reserved: the share of an answer's length for which the cache must have room when it begins.
     """
@@ -45,6 +46,7 @@ class Efficiencies(Frozen):
     expert_decode_seconds: float = Field(gt=0)
     most_sequences: float = Field(gt=0)
     reserved: float = Field(gt=0, le=1)
+    spread_throughput: float = Field(gt=0, le=1)
     static_throughput: float = Field(gt=0)
     static_collectives: float = Field(gt=0)
     by_gpu: dict[str, float] = Field(default_factory=dict)
@@ -84,4 +86,6 @@ def perturbed(factors: Efficiencies, logarithms: Mapping[str, float]) -> Efficie
     return Efficiencies.model_construct(**changed)
 
 
-SHARES: Final = frozenset({"memory", "cache", "matmul", "experts", "fp4", "attention", "link", "reserved"})
+SHARES: Final = frozenset(
+    {"memory", "cache", "matmul", "experts", "fp4", "attention", "link", "reserved", "spread_throughput"}
+)

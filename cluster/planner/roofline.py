@@ -196,5 +196,5 @@ def roofline(name: str, architecture: Architecture, gpu: Gpu, found: Fit, calibr
         kv_capacity_tokens=int(found.kv_capacity.value),
         max_batch=found.wish.sequences * found.layout.data,
         error_factor=calibration.error_factor,
-        speed=factors.by_model.get(name, 1.0),
+        speed=factors.by_model.get(name, 1.0) * (factors.spread_throughput if found.layout.data > 1 else 1.0),
     )
