@@ -65,6 +65,9 @@ def plan(
     kv: Annotated[
         str | None, typer.Option(help="Format of the KV cache; by default the engine's.", show_default=False)
     ] = None,
+    tp: Annotated[
+        int | None, typer.Option(min=1, help="Look at this tensor parallelism alone.", show_default=False)
+    ] = None,
     max_gpus: Annotated[int, typer.Option(min=1, help="GPUs of one node: no replica takes more.")] = 8,
     usd_per_gpu_hour: Annotated[
         float | None, typer.Option(min=0, help="What a GPU costs you; by default an assumed price.", show_default=False)
@@ -101,7 +104,7 @@ def plan(
     settings = read_settings(bundle)
     level = parse_slo(slo)
     load = _load(trace, rps, isl, osl, seed)
-    asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus)
+    asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus, tensor=tp)
     ways = ways_to_run(asked, *_said_in(settings.bundle), settings.home / "profiles")
     answer = plan_for(
         Question(

@@ -36,6 +36,7 @@ class OptionAnswer(Frozen):
     gpus_per_replica: int
     max_concurrency: int
     knee_concurrency: float
+    knee_concurrency_within_slo: float
     plateau_requests_per_second: float
     requests_per_second_within_slo: float
     replicas: int | None

@@ -43,7 +43,10 @@ _KV_FORMATS: Final[dict[str, KvFormat]] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to run where. `precision` and `kv` None: what the catalogue serves there, and what the engine does by default."""
+    """What is to run where. `precision` and `kv` None: what the catalogue serves there, and what the engine does by default.
+
+    `tensor`: this tensor parallelism alone is looked at.
+    """
 
     model: str
     gpu: str
@@ -51,6 +54,7 @@ class Asked:
     precision: str | None = None
     kv: str | None = None
     max_gpus: int = 8
+    tensor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
     wish = _wish(asked, spec, entry, gpu, trace)
     profile = newest_profile(profiles, asked.model, gpu.name)
     options, unfit = options_of(entry, gpu, most, wish, profile)
+    if asked.tensor is not None:
+        options = [option for option in options if option.layout.partition("×")[0] == f"TP{asked.tensor}"]
     return Ways(
         gpu=gpu.name,
         trace=trace,

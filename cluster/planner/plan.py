@@ -120,6 +120,7 @@ def _option(capacity: Capacity, size: Size | None, question: Question) -> Option
         gpus_per_replica=capacity.option.gpus,
         max_concurrency=capacity.max_concurrency,
         knee_concurrency=capacity.knee.concurrency,
+        knee_concurrency_within_slo=capacity.knee_within_level,
         plateau_requests_per_second=capacity.plateau_requests_per_second,
         requests_per_second_within_slo=capacity.requests_per_second,
         replicas=size and size.replicas,
@@ -237,7 +238,10 @@ def _notes(size: Size, outcome: Outcome, question: Question) -> list[str]:
 
 def _why_none(capacities: Sequence[Capacity], question: Question) -> str:
     if not question.options:
-        return "; ".join(f"{layout}: {because}" for layout, because in question.unfit) or "no option to look at"
+        return (
+            "; ".join(f"{layout}: {because}" for layout, because in question.unfit)
+            or "none of the layouts that were asked for fits"
+        )
     if not capacities:
         return "no option's cache holds a request of this length"
     least = [

@@ -183,6 +183,19 @@ def test_the_pages_example_is_what_the_command_says(lane: Lane) -> None:
     assert headline in page
 
 
+@pytest.mark.slow
+def test_one_layout_alone_is_looked_at_where_that_is_asked(lane: Lane) -> None:
+    def within(level: str) -> float:
+        result = lane(
+            "--model", "qwen3-8b", "--gpu", "h100", "--tp", "2", "--rps", "5", "--isl", "800", "--osl", "100", "--slo", level, "--json"
+        )  # fmt: skip
+        (option,) = answer(result)["options"]
+        assert option["layout"] == "TP2"
+        return float(option["knee_concurrency_within_slo"])
+
+    assert within("tpot_p95=6ms") <= within("tpot_p95=12ms") <= within("tpot_p95=40ms")
+
+
 def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane) -> None:
     result = lane("--model", "llama-3.3-70b", "--gpu", "l4:2", *LOAD, "--json")
 
