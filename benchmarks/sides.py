@@ -17,6 +17,7 @@ from benchmarks.load import Target
 from cluster.environment import ray_environment
 from models.spec import ModelSpec
 from router.bundle import Bundle
+from router.errors import RouterError
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 
@@ -24,11 +25,14 @@ INTERVAL_VARIABLE = "LANE_STUB_SECONDS_PER_TOKEN"
 """Tells the stub engine its rate. Kept here: who starts a server need not load Ray for it."""
 _READY_SECONDS = 600.0
 _STOP_SECONDS = 90.0
+_LAST_BYTES = 2000
 _KEY = "local/default"
 
 
-class SideFailed(Exception):
+class SideFailed(RouterError):
     """A server did not start; the message ends with the last it said."""
+
+    code = "side_failed"
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def whole_system(settings: Settings, lane: str) -> Generator[Target]:
             "LANE_PORT": str(own.port),
         }
         command = [sys.executable, "-m", "cli.main", "up", str(own.bundle), "--foreground"]
-        with _process(command, environment, f"http://{own.host}:{own.port}/readyz"):
+        with _process(command, environment, f"http://{own.host}:{own.port}/readyz", own.logs / "cluster.log"):
             yield _target(own, lane)
 
 
@@ -93,8 +97,10 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _process(command: list[str], environment: Mapping[str, str], ready: str) -> Generator[None]:
-    """Run a server until the block ends; it is told to end and given the time to."""
+def _process(
+    command: list[str], environment: Mapping[str, str], ready: str, log: Path | None = None
+) -> Generator[None]:
+    """Run a server until the block ends; it is told to end and given the time to. `log`: where it tells more than it prints."""
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
             command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
@@ -103,8 +109,9 @@ def _process(command: list[str], environment: Mapping[str, str], ready: str) -> 
             _wait_until_ready(child, ready)
             yield
         except SideFailed as error:
-            output.seek(max(0, output.seek(0, os.SEEK_END) - 2000))
-            raise SideFailed(f"{error}\n{output.read().decode(errors='replace')}") from None
+            output.seek(max(0, output.seek(0, os.SEEK_END) - _LAST_BYTES))
+            told = log.read_bytes()[-_LAST_BYTES:] if log is not None and log.exists() else b""
+            raise SideFailed(f"{error}\n{(output.read() + told).decode(errors='replace')}") from None
         finally:
             child.terminate()
             try:
