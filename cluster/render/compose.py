@@ -7,7 +7,10 @@ from cluster.network import render as render_network
 from cluster.nodes.inventory import Node
 from cluster.nodes.units import RAY_PORT, metrics_unit, ray_unit
 from cluster.render.dashboards import grafana_files
+from cluster.render.door import DOOR_ADDRESS, door_files
+from cluster.render.kuberay import kuberay_files
 from cluster.render.prometheus import prometheus_files
+from cluster.render.slurm import slurm_files
 from router.bundle import Bundle
 
 
@@ -21,6 +24,10 @@ def render(bundle: Bundle, site: Site, nodes: Sequence[Node] | None = None) -> M
         files |= _machines(site, nodes)
         files |= prometheus_files(bundle, nodes)
         files |= grafana_files(bundle, nodes)
+        door = door_files(bundle)
+        files |= kuberay_files(bundle, nodes, DOOR_ADDRESS if door else None)
+        files |= door
+        files |= slurm_files(bundle, nodes)
     return dict(sorted(files.items()))
 
 

@@ -1,0 +1,32 @@
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.render.slurm import slurm_files
+
+
+def options(script: str) -> dict[str, str]:
+    lines = [line.removeprefix("#SBATCH --") for line in script.splitlines() if line.startswith("#SBATCH --")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_each_sort_of_machine_is_a_job_that_asks_for_what_it_has(starter: Any, machines: Any) -> None:
+    files = slurm_files(starter, machines)
+
+    assert set(files) == {"slurm/lane-h100-frankfurt.sbatch", "slurm/lane-l40s-munich.sbatch"}
+    asked = options(files["slurm/lane-h100-frankfurt.sbatch"])
+    assert (asked["nodes"], asked["gres"], asked["constraint"]) == ("2", "gpu:h100:2", "frankfurt")
+
+
+def test_bash_takes_the_scripts(files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        if name.startswith("slurm/"):
+            done = subprocess.run(["bash", "-n"], input=text, check=False, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+
+def test_ray_runs_on_every_node_and_the_lane_on_the_first(starter: Any, machines: Any) -> None:
+    for script in slurm_files(starter, machines).values():
+        command = script.replace("\\\n", " ").strip().splitlines()[-1]
+        assert "ray symmetric-run" in command
+        assert command.endswith("-- lane up --foreground --no-door")
