@@ -139,6 +139,19 @@ class ModelSpec(BaseModel):
         return self.replicas if self.scaling is None else self.scaling.min_replicas
 
     @property
+    def first_replicas(self) -> int:
+        """How many replicas start first."""
+        initial = self.scaling.initial_replicas if self.scaling is not None else None
+        return self.least_replicas if initial is None else initial
+
+    def starting_with(self, replicas: int) -> "ModelSpec":
+        """Return the model with at least so many replicas to start first, as far as its bounds allow; a fixed number stays."""
+        if self.scaling is None:
+            return self
+        first = max(self.first_replicas, min(replicas, self.scaling.max_replicas))
+        return self.model_copy(update={"scaling": self.scaling.model_copy(update={"initial_replicas": first})})
+
+    @property
     def most_replicas(self) -> int:
         """How many replicas there are at most."""
         return self.replicas if self.scaling is None else self.scaling.max_replicas

@@ -19,6 +19,7 @@ from models.spec import ModelSpec
 from router.bundle import Bundle
 from serving.app import Deploy, application, deep_scan_application
 from serving.in_service import APP, DEEP_SCAN, InService
+from serving.private.deployment import deployment_name
 from serving.private.placement import Placement, placement_of
 from serving.roll import DidNotStart
 from serving.settings import Settings
@@ -41,9 +42,9 @@ class Applications:
 
     def start(self, bundle: Bundle, version: InService) -> frozenset[str]:
         """Deploy what this version needs and does not run yet; returns at once, with the names of what was started."""
-        running = _statuses().keys()
+        running = _statuses()
         targets = {
-            version.models[spec.name]: self._deploy(spec, self._settings.models / spec.folder)
+            version.models[spec.name]: self._deploy(_as_many_as_now(spec, running), self._settings.models / spec.folder)
             for spec in bundle.models.values()
         }
         if version.hosted:
@@ -82,10 +83,12 @@ class Applications:
 
     def check_room(self, specs: Collection[ModelSpec]) -> None:
         """Reserve room for these models' first replicas, as they will be placed, and let go of it. Raises `NoRoom`."""
+        running = _statuses()
+        specs = [_as_many_as_now(spec, running) for spec in specs]
         if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
             folders = {spec.name: memory_bytes(spec, self._settings.models / spec.folder) for spec in specs}
             check_memory(folders, available_memory_bytes())
-        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(spec.least_replicas)]
+        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(spec.first_replicas)]
         try:
             missing = sorted({name for name, group in groups if not group.wait(_RESERVE_SECONDS)})
             if missing:
@@ -117,6 +120,14 @@ class Applications:
                 serve.delete(name)
             except TimeoutError as error:
                 log.warning("%s", error)
+
+
+def _as_many_as_now(spec: ModelSpec, applications: Mapping[str, Any]) -> ModelSpec:
+    """A model that is being exchanged starts with as many replicas as its old version has: its load does not begin anew."""
+    name = deployment_name(spec.name)
+    states = [status.deployments[name].replica_states for status in applications.values() if name in status.deployments]
+    now = [sum(count for state, count in one.items() if _word(state) == "RUNNING") for one in states]
+    return spec.starting_with(max(now, default=0))
 
 
 def _reserve(placement: Placement) -> PlacementGroup:

@@ -28,7 +28,7 @@ def memory_bytes(spec: ModelSpec, folder: Path) -> int:
     if spec.gpus > 0:
         return 0
     kv_bytes = int((spec.engine.kv_cache_gib or _DEFAULT_KV_GIB) * _GIB)
-    return spec.least_replicas * (folder_bytes(folder) + kv_bytes + _ENGINE_BYTES)
+    return spec.first_replicas * (folder_bytes(folder) + kv_bytes + _ENGINE_BYTES)
 
 
 def check_memory(needed: Mapping[str, int], free_bytes: int) -> None:
