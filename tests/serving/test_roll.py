@@ -51,7 +51,7 @@ class FakeFleet:
     def start(self, bundle: Bundle, version: InService) -> frozenset[str]:
         assert bundle.hash == version.bundle_hash
         self.told.append("start")
-        return frozenset(version.models.values())
+        return frozenset(version.models.values()) - frozenset(read_in_service(self.settings).models.values())
 
     def wait_until_running(self, version: InService, seconds: float, stopped: Callable[[float], bool]) -> None:
         stopped(0.0)
