@@ -25,7 +25,7 @@ from tests.e2e.systems import RunningSystem, free_port, lane, running_system
 from tests.serving.change.kit import a_bundle
 from tests.serving.test_evidence_schema import of_schema_1
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.exam]
 LONG_TOKENS = 120
 ASKED = (
     Asked("long", "private", "Tell me a very long story about the sea.", LONG_TOKENS),

@@ -174,7 +174,7 @@ def test_from_the_moment_a_tightening_is_in_force_nothing_leaves_though_the_old_
 
 
 def test_an_invalid_bundle_is_refused_and_the_one_in_service_goes_on(story: Story) -> None:
-    assert story.refused.returncode == 2, story.refused.stderr
+    assert story.refused.returncode == 1, story.refused.stderr
     assert "nowhere" in story.refused.stderr
 
 
