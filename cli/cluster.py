@@ -14,9 +14,10 @@ import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from serving.settings import Settings, read_settings
-from serving.status import ModelStatus, Roll, as_running, read_status, supervisor_of
+from serving.status import ModelStatus, Roll, Status, as_running, read_status, supervisor_of
 from serving.supervisor import CannotStart, Supervision, is_ready, stop
 
 _READY_SECONDS = 900.0
@@ -44,15 +45,23 @@ def up(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Start the door, Ray Serve and the models of the bundle; return when all of them answer."""
+    """Start the door, Ray Serve and the models of the bundle; return when all of them answer.
+
+    Exit 1 where a model does not start; the others serve all the same.
+    """
     settings = read_settings(bundle, port)
     if foreground:
         _stay(settings, demo=demo, door=door)
         return
-    _start_in_background(settings, door=door)
+    refused = _start_in_background(settings, door=door)
     if json:
-        print(orjson.dumps({"ready": True, "address": _address(settings)}).decode())
-    else:
+        body = {"ready": not refused, "address": _address(settings)} | ({"refused": refused} if refused else {})
+        print(orjson.dumps(body).decode())
+    for model, because in refused.items():
+        Console(stderr=True, soft_wrap=True).print(Text.assemble((f"{model} does not start: ", "bold red"), because))
+    if refused:
+        raise typer.Exit(1)
+    if not json:
         Console().print(f'Ready at [bold]{_address(settings)}/v1[/bold]. Ask: lane ask "…"   End: lane down')
 
 
@@ -74,8 +83,11 @@ def _stay(settings: Settings, *, demo: bool, door: bool) -> None:
     Supervision(settings, os.environ, say, with_door=door).run(when_ready, _READY_SECONDS)
 
 
-def _start_in_background(settings: Settings, *, door: bool) -> None:
-    """Start the supervisor in a session of its own and show its progress until it is ready. Raises `CannotStart`."""
+def _start_in_background(settings: Settings, *, door: bool) -> Mapping[str, str]:
+    """Start the supervisor in a session of its own and show its progress until it is ready. Raises `CannotStart`.
+
+    Returns the models that do not start, and why: the others answer.
+    """
     running = supervisor_of(settings)
     if running is not None:
         raise CannotStart(f"already running here (process {running.pid}); `lane down` ends it")
@@ -104,8 +116,8 @@ def _start_in_background(settings: Settings, *, door: bool) -> None:
             status = read_status(settings)
             if status is not None:
                 spinner.update(status.phase)
-                if status.phase == "running" and is_ready(settings):
-                    return
+                if status.phase == "running" and (status.refused or is_ready(settings)):
+                    return status.refused
             time.sleep(_POLL_SECONDS)
     raise CannotStart(f"not ready within {_READY_SECONDS:g} s; see {settings.logs}")
 
@@ -151,6 +163,7 @@ def status(json: Json = False) -> None:
         if seen and seen.roll:
             _print_roll(seen.roll)
         _print_models(seen.models if seen else {})
+        _print_unfit(seen)
         for name, replicas in (seen.replicas if seen else {}).items():
             Console().print(
                 f"  {name:<28} " + ", ".join(f"{count} {state.lower()}" for state, count in replicas.items())
@@ -179,6 +192,14 @@ def _print_models(models: Mapping[str, ModelStatus]) -> None:
         if model.replaced:
             last = model.replaced[-1]
             typer.echo(f"  {'':<28} a replica replaced, {_ago(last.at)}: {last.because}")
+
+
+def _print_unfit(seen: Status | None) -> None:
+    """Show the models that do not start, and those whose folder has changed under them."""
+    for name, because in (seen.refused if seen else {}).items():
+        typer.secho(f"  {name} does not start: {because}", fg="red")
+    for name, because in (seen.altered if seen else {}).items():
+        typer.secho(f"  {name}: its folder is no longer what was fetched: {because}", fg="red")
 
 
 def _ago(at: float) -> str:

@@ -56,6 +56,19 @@ class Applications:
             serve.run_many(new, wait_for_applications_running=False)
         return frozenset(target.name for target in new)
 
+    def wait_until_settled(self, version: InService) -> None:
+        """Return once each model runs or was given up: the others serve all the same. Raises `DidNotStart` where nothing would serve."""
+        while True:
+            found = _statuses()
+            states = {name: _word(found[name].status) if name in found else "" for name in {APP, *version.applications}}
+            failed = {name for name, state in states.items() if state == "DEPLOY_FAILED"}
+            models = set(version.models.values())
+            if failed - models or (models and failed >= models):
+                raise DidNotStart("; ".join(f"{name}: {_because(found[name])}" for name in sorted(failed)))
+            if all(state in {"RUNNING", "DEPLOY_FAILED"} for state in states.values()):
+                return
+            _wait(_POLL_SECONDS)
+
     def wait_until_running(
         self, version: InService, seconds: float | None = None, stopped: Callable[[float], bool] | None = None
     ) -> None:
@@ -145,6 +158,11 @@ def _worth_saying(resources: Mapping[str, float]) -> list[tuple[str, float]]:
 def _statuses() -> Mapping[str, Any]:
     applications: Mapping[str, Any] = serve.status().applications
     return applications
+
+
+def _because(application: Any) -> str:
+    """Return what Serve says of an application's deployments, which is more than it says of the application."""
+    return " ".join([str(application.message), *(str(one.message) for one in application.deployments.values())])
 
 
 def _word(state: Any) -> str:

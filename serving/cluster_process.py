@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -38,6 +38,7 @@ from serving.roll import Rolls
 from serving.settings import Settings
 from serving.status import Roll, Status, write_status
 from serving.supervisor import TRY_AGAIN
+from serving.unfit import altered_models, refused_models
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
 
         def show(roll: Roll | None) -> None:
             brood.look()
-            write_status(settings, _status("running", read_in_service(settings), rolls.models, roll))
+            write_status(settings, _status(settings, read_in_service(settings), rolls.models, roll))
 
         def wait(roll: Roll) -> bool:
             show(roll)
@@ -109,7 +110,7 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, In
     write_in_service(settings, version)
     applications = Applications(settings, deploy)
     applications.start(bundle, version)
-    applications.wait_until_running(version)
+    applications.wait_until_settled(version)
     applications.end_others(version)
     return bundle, version, applications
 
@@ -148,7 +149,7 @@ def _join_ray(address: str) -> None:
         sys.exit(TRY_AGAIN)
 
 
-def _status(phase: str, version: InService, models: Iterable[ModelSpec], roll: Roll | None) -> Status:
+def _status(settings: Settings, version: InService, models: Collection[ModelSpec], roll: Roll | None) -> Status:
     """What Serve says of its deployments now. A model that is being exchanged is in two applications: both are counted."""
     applications: Mapping[str, Any] = serve.status().applications
     replicas: dict[str, Counter[str]] = {}
@@ -158,12 +159,14 @@ def _status(phase: str, version: InService, models: Iterable[ModelSpec], roll: R
             counted.update({_word(state): count for state, count in deployment.replica_states.items()})
     entry = applications.get(APP)
     return Status(
-        phase=phase,
+        phase="running",
         bundle_hash=version.bundle_hash,
         roll=roll,
         application=_word(entry.status) if entry is not None else None,
         replicas={name: dict(counted) for name, counted in replicas.items()},
         models=model_statuses(models, applications),
+        refused=refused_models(version, applications, settings.models),
+        altered=altered_models(models, settings.models),
     )
 
 

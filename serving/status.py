@@ -51,7 +51,8 @@ class Roll(Frozen):
 class Status(Frozen):
     """Phase of the cluster process, what Ray Serve says of each deployment's replicas (state to count), and each model's scaling.
 
-    `bundle_hash`: the bundle that new requests run under. `roll`: another one on its way.
+    `bundle_hash`: the bundle that new requests run under. `roll`: another one on its way. `refused`: models that do not start, and why;
+    `altered`: those whose folder is no longer what was fetched, and which files.
     """
 
     phase: str
@@ -60,6 +61,8 @@ class Status(Frozen):
     application: str | None = None
     replicas: dict[str, dict[str, int]] = Field(default_factory=dict)
     models: dict[str, ModelStatus] = Field(default_factory=dict)
+    refused: dict[str, str] = Field(default_factory=dict)
+    altered: dict[str, str] = Field(default_factory=dict)
     at: float = Field(default_factory=time.time)
 
 

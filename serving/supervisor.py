@@ -100,7 +100,8 @@ class Supervision:
     def _refuse_what_is_missing(self, bundle: Bundle) -> None:
         """Raise `CannotStart` where this box lacks a model's folder or the port. Of a cluster each node is asked, by its replicas."""
         for model in bundle.models.values():
-            if not (self._settings.models / model.folder / "config.json").exists():
+            here = (self._settings.models / model.folder / "config.json").exists()
+            if not here and self._settings.models_from is None:  # Else its replica fetches it, once, before it starts.
                 raise CannotStart(
                     f"model {model.name}: {self._settings.models / model.folder} is not there; run `make setup`"
                 )
@@ -168,7 +169,7 @@ class Supervision:
             )
 
     def _wait_until_ready(self, bundle: Bundle, seconds: float) -> bool:
-        """Wait for `/readyz`; False when told to stop meanwhile. Raises `CannotStart`."""
+        """Wait for `/readyz`, or until all that does not start was given up; False when told to stop meanwhile. Raises `CannotStart`."""
         deadline, said = time.monotonic() + seconds, ""
         while time.monotonic() < deadline:
             if self._stop.wait(_POLL_SECONDS):
@@ -178,6 +179,10 @@ class Supervision:
             if status is not None and status.phase != said:
                 said = status.phase
                 self._say(said)
+            if said == "running" and status is not None and status.refused:
+                for model, because in status.refused.items():
+                    self._say(f"{model} does not start: {because}")
+                return True
             if said == "running" and is_ready(self._settings):
                 return True
         raise CannotStart(f"not ready within {seconds:g} s; see {self._settings.logs / 'cluster.log'}")

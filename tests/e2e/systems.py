@@ -24,6 +24,8 @@ class RunningSystem:
 
     settings: Settings
     environment: Mapping[str, str]
+    up_said: str = ""
+    """What `lane up --json` printed."""
 
     @property
     def address(self) -> str:
@@ -43,10 +45,13 @@ class RunningSystem:
 
 
 @contextmanager
-def running_system(bundle: Path | None = None, environment: Mapping[str, str] | None = None) -> Iterator[RunningSystem]:
+def running_system(
+    bundle: Path | None = None, environment: Mapping[str, str] | None = None, up_code: int = 0
+) -> Iterator[RunningSystem]:
     """Start everything as a user would (`lane up`); end it, and see that nothing is left.
 
     `bundle`: by default the starter. `environment`: what is set beside this process's own, `LANE_MODELS` for other folders, say.
+    `up_code`: what `lane up` exits with: 1 where a model of the bundle must not start.
     """
     with tempfile.TemporaryDirectory(prefix="lane-e2e-") as folder:
         given = dict(os.environ) | {"LANE_HOME": f"{folder}/home", "LANE_PORT": str(free_port())}
@@ -58,8 +63,8 @@ def running_system(bundle: Path | None = None, environment: Mapping[str, str] | 
             | ({"models": Path(given["LANE_MODELS"])} if "LANE_MODELS" in given else {})
         )
         try:
-            lane(given, "up")
-            yield RunningSystem(settings, given)
+            said = lane(given, "up", "--json", code=up_code)
+            yield RunningSystem(settings, given, said)
         finally:
             below = _processes_of(settings)
             shared = {path for process in below for path in _shared_memory_of(process.pid)}
@@ -75,8 +80,8 @@ def running_system(bundle: Path | None = None, environment: Mapping[str, str] | 
                 probe.bind((settings.host, settings.port))
 
 
-def lane(environment: Mapping[str, str], *command: str) -> str:
-    """Run a `lane` command that must succeed; return what it printed."""
+def lane(environment: Mapping[str, str], *command: str, code: int = 0) -> str:
+    """Run a `lane` command that must exit with `code`; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *command],
         check=False,
@@ -85,7 +90,7 @@ def lane(environment: Mapping[str, str], *command: str) -> str:
         text=True,
         timeout=900,
     )
-    assert done.returncode == 0, f"lane {' '.join(command)}: {done.stdout}\n{done.stderr}"
+    assert done.returncode == code, f"lane {' '.join(command)}: {done.stdout}\n{done.stderr}"
     return done.stdout
 
 
