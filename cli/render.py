@@ -25,7 +25,7 @@ def render(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="The files' paths, a JSON line each.")] = False,
 ) -> None:
-    """Write systemd units and NetworkPolicies; with --nodes also KubeRay, Slurm, Prometheus, Grafana and the entrance."""
+    """Write systemd units and NetworkPolicies; with --nodes also KubeRay, Slurm, Prometheus and Grafana."""
     from cluster.network import read_site
     from cluster.nodes.inventory import read_nodes
     from cluster.render import render as render_files
