@@ -118,7 +118,6 @@ def test_a_connection_made_for_one_lane_is_never_used_for_another(tmp_path: Path
     with open_door(tmp_path, secured.provider, secured.lane()) as door:
         door.ask(a_call())
         sender = door.door.sender
-        sender._keys["strict"] = sender._keys["premium"]  # type: ignore[attr-defined]
 
         async def to_the_strict_one() -> None:
             async for _ in sender.stream(strict, hosted_of(strict), b'{"stream":true}'):
