@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,14 +52,16 @@ def connected(ray_address: str, own_address: str | None) -> Iterator[None]:
     """Be a driver of that cluster for a while, at this machine's raylet (None: Ray guesses where). Raises `RayRefused`."""
     import ray
 
-    try:
-        ray.init(address=ray_address, log_to_driver=False, logging_level="ERROR", _node_ip_address=own_address)
-    except Exception as error:
-        raise RayRefused(f"no Ray at {ray_address}: {error}; `systemctl status lane-ray` says more") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    # What Ray says meanwhile, of a raylet that ended, say, must not stand among a command's own answers on stdout.
+    with redirect_stdout(sys.stderr):
+        try:
+            ray.init(address=ray_address, log_to_driver=False, logging_level="ERROR", _node_ip_address=own_address)
+        except Exception as error:
+            raise RayRefused(f"no Ray at {ray_address}: {error}; `systemctl status lane-ray` says more") from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def nodes_of(ray_address: str, *, with_gpus: bool = True) -> tuple[NodeStatus, ...]:
@@ -172,7 +174,7 @@ def _replicas() -> Mapping[str, list[Replica]]:
         for name, deployment in application["deployments"].items():
             for replica in deployment["replicas"]:
                 state = getattr(replica["state"], "value", replica["state"])
-                found.setdefault(replica["node_id"] or "", []).append(Replica(deployment=name, state=str(state)))
+                found.setdefault(replica.get("node_id") or "", []).append(Replica(deployment=name, state=str(state)))
     return found
 
 

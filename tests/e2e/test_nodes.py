@@ -26,7 +26,7 @@ from serving.supervisor import _haproxy_of_its_own
 from tests.e2e.systems import MODEL, free_port
 from tests.e2e.units import Unit, relocate, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 WORKERS = ("n1", "n2", "n3")
 
@@ -197,7 +197,7 @@ def _start(made: ClusterUnderTest) -> None:
     more = {"LANE_BUNDLE": str(bundle), "LANE_PORT": str(made.port), "LANE_HOST": "127.0.0.1"}
     models_folder = str(read_settings().models)
     made.units["router"] = Unit(head, "lane-node", LANE_MODELS=models_folder, **more).start()
-    wait_for("two replicas", lambda: "ready at" in made.units["router"].log.read_text(), 900)
+    wait_for("two replicas", lambda: "ready at" in made.units["router"].said, 900)
 
 
 def test_replicas_run_on_the_nodes_that_joined_and_not_on_the_head(cluster: ClusterUnderTest) -> None:

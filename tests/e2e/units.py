@@ -14,18 +14,23 @@ from pathlib import Path
 
 import psutil
 
+from cluster.nodes.units import RAY_METRICS_PORT
+from tests.e2e.systems import free_port
+
 BIN = Path(sys.executable).parent
 MARK = "LANE_TEST_UNIT"
 
 
 def relocate(root: Path) -> None:
-    """Have the written files name the prefix where they name `/`, as an image's build would."""
+    """Have the written files name the prefix where they name `/`, as an image's build would, and ports that are free on a shared box."""
+    metrics = f"--metrics-export-port={RAY_METRICS_PORT}"
     for path in [*(root / "etc/systemd/system").glob("*.service"), root / "etc/lane/ray.env"]:
         text = path.read_text()
         for place in ("/etc/lane", "/var/lib/lane", "/srv/lane"):
             text = text.replace(place, f"{root}{place}")
         for command in ("check", "enrol"):
             text = text.replace(f"lane cluster {command}", f"lane cluster {command} --root {root}")
+        text = text.replace(metrics, f"--metrics-export-port={free_port()}")
         path.write_text(text.replace("/opt/lane/bin", str(BIN)))
 
 
@@ -45,6 +50,11 @@ class Unit:
     def start(self) -> "Unit":
         self._thread.start()
         return self
+
+    @property
+    def said(self) -> str:
+        """What it has logged."""
+        return self.log.read_text() if self.log.exists() else ""
 
     def processes(self) -> list[psutil.Process]:
         """Everything that the unit started and that lives: systemd knows it by its control group, we by a mark in the environment."""
