@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, Protocol
 
 from ray import serve
 from ray.serve.config import RequestRouterConfig
+from ray.serve.handle import DeploymentHandle
 from ray.util import get_current_placement_group, placement_group_table
 
 from models.spec import ModelSpec
@@ -189,6 +190,18 @@ def private_application(spec: ModelSpec, folder: Path, weights: WeightsPolicy | 
         graceful_shutdown_wait_loop_s=0.5,
         graceful_shutdown_timeout_s=_GRACE_SECONDS,
     )
-    return deployment.bind(
+    application = deployment.bind(
         spec.model_dump(mode="json"), str(folder), (weights or WeightsPolicy()).model_dump(mode="json")
     )
+    return application if spec.spread == "balanced" else _behind_a_doorkeeper(application)
+
+
+class _Doorkeeper:
+    """Stands first in an application whose model has a request router of its own: Serve with HAProxy refuses one there. Nobody asks it."""
+
+    def __init__(self, _model: DeploymentHandle) -> None:
+        """Take what Serve hands over."""
+
+
+def _behind_a_doorkeeper(model: serve.Application) -> serve.Application:
+    return serve.deployment(_Doorkeeper, name="doorkeeper", ray_actor_options={"num_cpus": 0.01}).bind(model)

@@ -53,10 +53,11 @@ def system(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     """The starter's bundle with a second model, whose lane is `private`. The first is fetched by its replica from the site's mirror."""
     bundle = tmp_path_factory.mktemp("bundle") / "two"
     shutil.copytree(STARTER, bundle)
-    (healthy,) = yaml.safe_load((bundle / "models.yaml").read_text())["models"]
+    healthy = yaml.safe_load((bundle / "models.yaml").read_text())["models"][0]
     second = healthy | {"name": DAMAGED, "folder": DAMAGED}
     (bundle / "models.yaml").write_text(yaml.safe_dump({"models": [healthy, second]}))
     lanes = yaml.safe_load((bundle / "lanes.yaml").read_text())
+    lanes["lanes"] = [one for one in lanes["lanes"] if one["name"] != "embedding"]
     next(one for one in lanes["lanes"] if one["name"] == "private")["model"] = DAMAGED
     (bundle / "lanes.yaml").write_text(yaml.safe_dump(lanes, sort_keys=False))
     places = {"LANE_MODELS": str(models), "LANE_MODELS_FROM": str(read_settings(STARTER).models)}

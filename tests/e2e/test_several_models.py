@@ -65,7 +65,8 @@ def write_bundle(folder: Path) -> None:
     content = yaml.safe_load((folder / "lanes.yaml").read_text())
     places = {"jurisdictions": ["US", "EU", "UK"], "timeouts": {"first_token_seconds": 60, "gap_seconds": 30}}
     own = {"fast_small": "tiny-llama", "private": "tiny-mistral"}
-    lanes = [lane | ({"model": own[lane["name"]]} if lane["name"] in own else {}) for lane in content["lanes"]]
+    answering = [lane for lane in content["lanes"] if lane["name"] != "embedding"]
+    lanes = [lane | ({"model": own[lane["name"]]} if lane["name"] in own else {}) for lane in answering]
     next(lane for lane in lanes if lane["name"] == "private")["determinism"] = "exact"
     rest = ["tiny-llama:support", *(model["name"] for model in models if model["name"] not in own.values())]
     lanes += [{"name": name.replace(":", "-"), "model": name, **places} for name in rest]
