@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from router.bundle.files import Scope
-from router.contract import Decision
+from router.contract import Decision, RouteRequest
 from router.errors import BadRequest, NotPermitted, RouterError, UnknownTrace
 from router.execute import Batch
 from router.lane import Stop
@@ -180,17 +180,9 @@ def _caller(version: Version, http: Request) -> Caller:
 async def _whole(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
     request = admitted.asked.request
     answer = WholeAnswer(trace.trace_id, int(time.time()))
-    opening: Opening | None = None
-    try:
-        async with aclosing(admitted.gateway.answer(request, trace)) as steps:
-            async for step in steps:
-                if isinstance(step, Opening):
-                    opening = step
-                else:
-                    answer.take(step)
-    except RouterError as error:
-        return _error(error, trace)
-    assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
+    opening = await _collected(admitted.gateway, request, trace, answer.take)
+    if isinstance(opening, Response):
+        return opening
     answer.model = opening.model or request.model
     return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
 
@@ -198,19 +190,29 @@ async def _whole(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
 async def _embed(admitted: _Admitted[EmbeddingsAsk], trace: Trace) -> Response:
     asked = admitted.asked
     answer = EmbeddingsAnswer(asked.encoding)
+    opening = await _collected(admitted.gateway, asked.request, trace, answer.take)
+    if isinstance(opening, Response):
+        return opening
+    body = answer.body(opening.model or asked.request.model)
+    return Response(body, media_type=JSON, headers=_headers(trace, opening.decision))
+
+
+async def _collected(
+    gateway: Gateway, request: RouteRequest, trace: Trace, take: Callable[[Batch], None]
+) -> Opening | Response:
+    """Hand every batch of an answer to `take`; return how it opened, or the response that tells of its error."""
     opening: Opening | None = None
     try:
-        async with aclosing(admitted.gateway.answer(asked.request, trace)) as steps:
+        async with aclosing(gateway.answer(request, trace)) as steps:
             async for step in steps:
                 if isinstance(step, Opening):
                     opening = step
                 else:
-                    answer.take(step)
+                    take(step)
     except RouterError as error:
         return _error(error, trace)
     assert opening is not None, "INVARIANT: an answer that did not raise has an opening"
-    body = answer.body(opening.model or asked.request.model)
-    return Response(body, media_type=JSON, headers=_headers(trace, opening.decision))
+    return opening
 
 
 async def _stream(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
