@@ -1,0 +1,8 @@
+"""What must hold before any test module is imported: Ray reads its environment once, when it is first imported."""
+
+import os
+
+from cluster.environment import FORCED
+
+# Collecting the whole suite imports Ray by way of a unit test; the end-to-end tests then join a cluster that asks for a token.
+os.environ["RAY_AUTH_MODE"] = FORCED["RAY_AUTH_MODE"]
