@@ -1,0 +1,11 @@
+"""How is a decision carried out? The ladder is tried rung by rung; each attempt is bounded in time and recorded.
+
+Before the first piece of content, going to the next rung is invisible to the caller. After it, a failure is the caller's to see:
+what was sent can't be recalled. An answer that is held (not streamed) may therefore still change lanes at its end.
+"""
+
+from router.execute.call import contract_schema, seed_of
+from router.execute.ladder import execute
+from router.execute.run import Batch, Climbed, Run
+
+__all__ = ["Batch", "Climbed", "Run", "contract_schema", "execute", "seed_of"]

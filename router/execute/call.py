@@ -1,0 +1,74 @@
+"""What is a lane asked? The call of one rung, with everything that it needs resolved, and what has to be done to it before it is sent."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from router.bundle.files import LaneSpec
+from router.contract import Decision, Rung, Sampling
+from router.decide import label_found
+from router.execute.run import Run
+from router.lane import LaneCall
+from router.redact import Hiding
+from router.redacting import RedactedCall, Redactor
+from router.scan import scan_text
+
+
+def lane_call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: float) -> LaneCall:
+    """Return the call of one rung: everything the lane needs to know."""
+    request, lane = run.request, run.bundle.lanes[rung.lane]
+    schema_name, schema_json = contract_schema(decision, run)
+    return LaneCall(
+        trace_id=run.trace_id,
+        attempt=attempt,
+        lane=rung.lane,
+        model=rung.model,
+        org=request.org,
+        label=decision.label,
+        risk_tier=decision.risk_tier,
+        attack=decision.attack,
+        harm=decision.harm,
+        messages=request.messages,
+        sampling=_sampling(decision.sampling, lane, run.trace_id),
+        max_tokens=decision.budgets.output_tokens,
+        deadline_seconds=seconds_left,
+        first_token_seconds=min(decision.budgets.first_token_seconds, lane.timeouts.first_token_seconds),
+        bundle_hash=decision.bundle_hash,
+        client_tools=request.client_tools if decision.client_tools else (),
+        tool_choice=request.tool_choice if decision.client_tools else None,
+        schema_name=schema_name,
+        json_schema=schema_json,
+        cache_salt=run.cache_salt,
+        may_leave=any("overload" in each.on and run.bundle.lanes[each.lane].is_hosted for each in decision.ladder),
+    )
+
+
+def _sampling(asked: Sampling, lane: LaneSpec, trace_id: str) -> Sampling:
+    """On an exact lane nothing is left to chance: a call without a seed gets one from its trace, so that it can be asked again."""
+    if lane.determinism == "any" or asked.seed is not None:
+        return asked
+    return asked.model_copy(update={"seed": seed_of(trace_id)})
+
+
+def seed_of(trace_id: str) -> int:
+    """Return the seed of an exact lane's call that brought none: the first 60 bits of its trace ID."""
+    return int(trace_id[:15], 16)
+
+
+def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | None]:
+    """Name and JSON Schema text of the answer's contract; (None, None) for free text, `"{}"` for any JSON object."""
+    contract = decision.output_contract
+    if contract.type == "text":
+        return None, None
+    if contract.schema_name is None or contract.schema_name == "request":
+        return run.request.response_format.name, run.request.response_format.json_schema or "{}"
+    return contract.schema_name, run.bundle.contracts[contract.schema_name]
+
+
+def redactor_of(rung: Rung, decision: Decision, run: Run) -> Callable[[LaneCall], Awaitable[RedactedCall]] | None:
+    """Return what has to be done to a call before this rung sends it: nothing, for most."""
+    if rung.redacts is None:
+        return None
+    tiers = run.bundle.tiers
+    hiding = Hiding(rung.redacts.categories, decision.findings, scan_text, tiers.raise_at)
+    redactor = Redactor(run.request, hiding, partial(label_found, tiers=tiers), run.maps)
+    return partial(redactor.redacted, rung=rung)

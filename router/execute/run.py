@@ -1,0 +1,42 @@
+"""What does an execution need, and what does it hand back?"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from router.bundle import Bundle
+from router.contract import Decision, Finding, RouteRequest, Rung
+from router.lane import Lane, LaneEvent
+from router.ports import Clock, EvidenceLog, RedactionMaps
+
+Batch = tuple[LaneEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One request's execution: what it asks, of whom, and where it is recorded.
+
+    `replan` decides anew with the state of now and what a last look found since; its answer can only narrow the plan. `superseded` tells
+    whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
+    answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
+    conversations, for lanes that redact.
+    """
+
+    trace_id: str
+    request: RouteRequest
+    bundle: Bundle
+    lanes: Mapping[str, Lane]
+    clock: Clock
+    evidence: EvidenceLog
+    replan: Callable[[tuple[Finding, ...]], Awaitable[tuple[Decision, int]]]
+    hold: bool
+    cache_salt: str | None = None
+    maps: RedactionMaps | None = None
+    superseded: Callable[[Decision], bool] = lambda _: False
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """Says which rung the following batches come from. Yielded once, before the first of them."""
+
+    rung: Rung
+    attempt: int
