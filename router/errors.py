@@ -16,6 +16,17 @@
     ├── StateUnavailable          the owner of the state can't be asked
     ├── ScanUnavailable           the deep scan can't be asked: what it would have read stays
     ├── DoorRefused               the door found the permit or the body wanting
+    ├── ToolError                 a server-side tool was not called, or its answer can't be used
+    │   ├── ToolUnknown           no tool of the bundle has that name
+    │   ├── ToolArgumentsInvalid  the arguments break the tool's contract
+    │   ├── ToolResultInvalid     its result does
+    │   ├── ToolDenied            the boundary does not let it be called with these arguments
+    │   ├── ApprovalNeeded        it changes something, and no person's approval came along
+    │   ├── ApprovalMismatch      the approval was for another call
+    │   ├── ToolChanged           its definition is not the one that was approved
+    │   ├── ToolLoop              a loop of model and tools reached one of its bounds
+    │   ├── ToolTimeout           it did not answer in time
+    │   └── ToolFailed            it could not be reached, or broke
     └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
         ├── LaneTimeout           no connection, first token, next token or end in time
         ├── LaneUnreachable       connection refused, reset, DNS, TLS
@@ -169,6 +180,119 @@ class PermitOutdated(DoorRefused):
     """Another bundle came into force after the permit was given: the request is decided again under that one, and may ask once more."""
 
     code = "permit_outdated"
+
+
+class ToolError(RouterError):
+    """A server-side tool was not called, or what it answered can't be used. `because` never quotes arguments or results."""
+
+    status = 502
+    code = "tool_error"
+
+    def __init__(self, tool: str, because: str) -> None:
+        super().__init__(f"tool {tool}: {because}")
+        self.tool = tool
+        self.because = because
+
+    @override
+    def __reduce__(self) -> tuple[type["ToolError"], tuple[str, str]]:
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.tool, self.because)
+
+
+class ToolUnknown(ToolError):
+    """The bundle has no tool of this name, or none for this tenant."""
+
+    status = 404
+    code = "tool_not_found"
+    exit_code = 2
+
+
+class ToolArgumentsInvalid(ToolError):
+    """The arguments break the tool's contract: it was not called. `errors` says what breaks where, without the values."""
+
+    status = 422
+    code = "tool_arguments_invalid"
+    exit_code = 2
+
+    def __init__(self, tool: str, errors: tuple[str, ...]) -> None:
+        super().__init__(tool, f"its arguments break its contract: {'; '.join(errors)}")
+        self.errors = errors
+
+    @override
+    def __reduce__(self) -> tuple[type["ToolArgumentsInvalid"], tuple[str, tuple[str, ...]]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.tool, self.errors)
+
+
+class ToolResultInvalid(ToolError):
+    """The tool's result breaks its contract: none of it becomes part of a prompt. `errors` says what breaks where, without the values."""
+
+    code = "tool_result_invalid"
+
+    def __init__(self, tool: str, errors: tuple[str, ...]) -> None:
+        super().__init__(tool, f"its result breaks its contract: {'; '.join(errors)}")
+        self.errors = errors
+
+    @override
+    def __reduce__(self) -> tuple[type["ToolResultInvalid"], tuple[str, tuple[str, ...]]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.tool, self.errors)
+
+
+class ToolDenied(ToolError):
+    """The boundary does not let this tool be called with what its arguments may hold. `policies` holds the IDs that said so."""
+
+    status = 403
+    code = "tool_denied"
+
+    def __init__(self, tool: str, because: str, policies: tuple[str, ...] = ()) -> None:
+        super().__init__(tool, because)
+        self.policies = policies
+
+    @override
+    def __reduce__(self) -> tuple[type["ToolDenied"], tuple[str, str, tuple[str, ...]]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.tool, self.because, self.policies)
+
+
+class ApprovalNeeded(ToolError):
+    """The tool changes something, and no approval of a person came with the call."""
+
+    status = 403
+    code = "approval_needed"
+
+
+class ApprovalMismatch(ToolError):
+    """The approval is for other arguments, another tool or another tenant, or it was used, denied or is over."""
+
+    status = 403
+    code = "approval_mismatch"
+
+
+class ToolChanged(ToolError):
+    """The tool's source defines it differently from what was approved (`lane tools approve`): it is not called."""
+
+    status = 503
+    code = "tool_changed"
+
+
+class ToolLoop(ToolError):
+    """A loop of model and tools reached its bound of calls, time, tokens or repetition."""
+
+    code = "tool_loop"
+
+
+class ToolTimeout(ToolError):
+    """The tool did not answer in time. What it changes may or may not have happened: its idempotency key makes a retry safe."""
+
+    status = 504
+    code = "tool_timeout"
+
+
+class ToolFailed(ToolError):
+    """The tool could not be reached, or it broke."""
+
+    code = "tool_failed"
 
 
 class LaneFailed(RouterError):

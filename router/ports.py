@@ -4,6 +4,7 @@ from typing import Protocol
 
 from router.contract import EvidenceEvent, Finding
 from router.redact import Placeholders
+from router.tools import ToolResult, ToolUse
 
 
 class Clock(Protocol):
@@ -43,4 +44,12 @@ class RedactionMaps(Protocol):
 
     async def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
         """Add to a session's placeholders. Raises `PlaceholderTaken` when one was given away meanwhile, and `StateUnavailable`."""
+        ...
+
+
+class ToolBox(Protocol):
+    """The server-side tools of one bundle. Everything that must hold of a call is checked here, whoever asks."""
+
+    async def call(self, use: ToolUse) -> ToolResult:
+        """Call a tool once. Raises a `ToolError`: whatever went wrong, nothing of the tool's answer may be used."""
         ...

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
 from router.classify.heads import Alarms
-from router.contract import EvidenceEvent, Finding, Mode, Topic
+from router.contract import EvidenceEvent, Finding, Label, Mode, Topic
 from router.errors import StateUnavailable
+from router.labels import join
 from router.lane import LaneCall, LaneEvent
 from router.redact import Placeholders
+from router.tools import ToolResult, ToolUse
 
 
 @dataclass
@@ -88,6 +90,31 @@ class ScriptedDeepScan:
         """Return what the script says of each text."""
         self.read.extend(texts)
         return tuple(self.script(text) for text in texts)
+
+
+@dataclass
+class ScriptedTools:
+    """A tool box that answers from a script: a text, or an error to raise. Keeps the calls it got."""
+
+    script: Callable[[ToolUse], str | BaseException]
+    label: Label = field(default_factory=Label)
+    calls: list[ToolUse] = field(default_factory=list)
+
+    async def call(self, use: ToolUse) -> ToolResult:
+        """Return what the script says of this call."""
+        self.calls.append(use)
+        said = self.script(use)
+        if isinstance(said, BaseException):
+            raise said
+        return ToolResult(
+            text=said,
+            json=None,
+            label=join(self.label, use.label),
+            ended="answered",
+            seconds=0.0,
+            arguments_sha256=use.arguments_sha256,
+            approval=use.approval,
+        )
 
 
 @dataclass(frozen=True)

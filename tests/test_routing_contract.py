@@ -125,6 +125,10 @@ def all_errors() -> list[type[RouterError]]:
 def instance(kind: type[RouterError]) -> RouterError:
     if issubclass(kind, errors.FoundBeforeLeaving):
         return kind("lane", ())
+    if issubclass(kind, errors.ToolArgumentsInvalid | errors.ToolResultInvalid):
+        return kind("tool", ())
+    if issubclass(kind, errors.ToolError):
+        return kind("tool", "because")
     return kind("lane", "because") if issubclass(kind, LaneFailed) else kind("message")
 
 
