@@ -27,6 +27,8 @@
     │   ├── ToolLoop              a loop of model and tools reached one of its bounds
     │   ├── ToolTimeout           it did not answer in time
     │   └── ToolFailed            it could not be reached, or broke
+    ├── RetrievalUnavailable      the context that the plan asks for can't be looked up
+    ├── HandedToPerson            the ladder came to people: the request waits in their queue
     └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
         ├── LaneTimeout           no connection, first token, next token or end in time
         ├── LaneUnreachable       connection refused, reset, DNS, TLS
@@ -37,6 +39,7 @@
         ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
         ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
         ├── LaneRefused           the model refused and the route goes on
+        ├── AnswerWithheld        a look at the answer kept it back; `check` names which
         └── ContractViolated      the answer breaks its output contract
 
 `outcome_of` is the one table from an error to HTTP status, OpenAI code and exit code.
@@ -295,6 +298,26 @@ class ToolFailed(ToolError):
     code = "tool_failed"
 
 
+class RetrievalUnavailable(RouterError):
+    """An index is not there, or does not answer in time."""
+
+    status = 503
+    code = "retrieval_unavailable"
+
+
+class HandedToPerson(RouterError):
+    """Not a failure: the rung is a person, so the request waits in that queue under a ticket. The caller gets 202 and its address."""
+
+    status = 202
+    code = "waits_for_person"
+    exit_code = 0
+
+    def __init__(self, lane: str, because: str) -> None:
+        super().__init__(f"lane {lane}: {because}")
+        self.lane = lane
+        self.because = because
+
+
 class LaneFailed(RouterError):
     """An attempt on a lane ended without a usable answer."""
 
@@ -389,6 +412,24 @@ class LaneRefused(LaneFailed):
 
     code = "model_refused"
     cause = "refusal"
+
+
+class AnswerWithheld(LaneFailed):
+    """A look at the answer kept it back: it holds what may not go out. `because` never quotes it."""
+
+    status = 502
+    code = "answer_withheld"
+    cause = "check"
+
+    def __init__(self, lane: str, check: str, because: str) -> None:
+        super().__init__(lane, f"the answer was withheld by the check {check}: {because}")
+        self.check = check
+        self.found = because
+
+    @override
+    def __reduce__(self) -> tuple[type["AnswerWithheld"], tuple[str, str, str]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.lane, self.check, self.found)
 
 
 class ContractViolated(LaneFailed):

@@ -1,8 +1,8 @@
-"""The effects that execution needs, as protocols: time, identity, deep scan, evidence log. Lanes have their own (`router.lane`)."""
+"""The effects that execution needs, as protocols: time, deep scan, evidence log, context. Lanes have their own (`router.lane`)."""
 
 from typing import Protocol
 
-from router.contract import EvidenceEvent, Finding
+from router.contract import Chunk, EvidenceEvent, Finding, RetrievalPlan
 from router.redact import Placeholders
 from router.tools import ToolResult, ToolUse
 
@@ -52,4 +52,12 @@ class ToolBox(Protocol):
 
     async def call(self, use: ToolUse) -> ToolResult:
         """Call a tool once. Raises a `ToolError`: whatever went wrong, nothing of the tool's answer may be used."""
+        ...
+
+
+class Retriever(Protocol):
+    """Looks context up."""
+
+    async def retrieve(self, query: str, plan: RetrievalPlan, org: str) -> tuple[Chunk, ...]:
+        """Return the nearest chunks that `org` may see at the plan's clearance, best first. Raises `RetrievalUnavailable`."""
         ...

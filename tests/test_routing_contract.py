@@ -11,21 +11,30 @@ from router import errors
 from router.bundle.files import FallbackKey
 from router.contract import (
     Accepted,
+    ApprovalAsked,
+    ApprovalSettled,
     AttemptEnded,
     AttemptStarted,
+    BudgetSettled,
     Cause,
+    Checked,
     ContextUsed,
     Decided,
     Decision,
     Egress,
+    Escalated,
     EvidenceEvent,
     Finished,
+    PersonAnswered,
     Redacted,
+    Resumed,
+    Retrieved,
     RouteRequest,
     ShortDecision,
     Skipped,
     ToolCalled,
     Validated,
+    Waited,
 )
 from router.errors import LaneFailed, RouterError, outcome_of
 
@@ -34,13 +43,22 @@ EVENTS = (
     Accepted,
     Decided,
     Skipped,
+    Retrieved,
     ContextUsed,
     ToolCalled,
+    ApprovalAsked,
+    ApprovalSettled,
+    Escalated,
+    PersonAnswered,
+    Waited,
     AttemptStarted,
     AttemptEnded,
+    Resumed,
     Redacted,
     Egress,
     Validated,
+    Checked,
+    BudgetSettled,
     Finished,
 )
 
@@ -114,7 +132,7 @@ def test_the_fallback_rules_name_every_cause_with_its_ladder_and_errors() -> Non
     for cause, row in rows.items():
         assert row[1] == (f"`on_{cause}`" if f"on_{cause}" in keys else "none"), cause
         raising = sorted(kind.__name__ for kind in all_errors() if issubclass(kind, LaneFailed) and kind.cause == cause)
-        named = sorted(re.findall(r"`(Lane\w+|ContractViolated|FoundBeforeLeaving)`", row[2]))
+        named = sorted(re.findall(r"`(Lane\w+|ContractViolated|FoundBeforeLeaving|AnswerWithheld)`", row[2]))
         assert named == [name for name in raising if name != "LaneFailed"], cause
 
 
@@ -129,6 +147,10 @@ def instance(kind: type[RouterError]) -> RouterError:
         return kind("tool", ())
     if issubclass(kind, errors.ToolError):
         return kind("tool", "because")
+    if issubclass(kind, errors.AnswerWithheld):
+        return kind("lane", "check", "because")
+    if issubclass(kind, errors.HandedToPerson):
+        return kind("lane", "because")
     return kind("lane", "because") if issubclass(kind, LaneFailed) else kind("message")
 
 

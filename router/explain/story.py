@@ -177,6 +177,8 @@ def _ending(finished: Finished) -> str:
             return "The request was held for a person's approval"
         case "clarify":
             return "The caller was asked to say more"
+        case "escalated":
+            return "The request was put before a person"
         case "denied":
             return "The request was denied"
         case "failed":
@@ -203,6 +205,8 @@ def _end_clause(evidence: Evidence) -> str:
             return "a person must approve it first"
         case "clarify":
             return "the caller was asked to say more"
+        case "escalated":
+            return "put before a person"
         case "denied":
             return "no lane may answer"
         case "failed":
