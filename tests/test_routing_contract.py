@@ -178,5 +178,5 @@ def test_every_header_that_the_code_reads_or_writes_is_listed_and_no_other() -> 
     assert {code(row[0]) for row in table("Headers")} == in_code
 
 
-def test_the_page_fits_a_page() -> None:
-    assert len(PAGE.splitlines()) < 200
+def test_the_page_stays_short() -> None:
+    assert len(PAGE.splitlines()) < 300
