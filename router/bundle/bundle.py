@@ -1,11 +1,12 @@
 """What is a bundle once it is checked? Everything a decision reads, by name, with its conditions compiled."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.spec import ModelSpec
 from router.boundary import Boundary
+from router.bundle.answer_rules import NO_RULES, ContractRules
 from router.bundle.files import (
     Egress,
     LadderSpec,
@@ -93,6 +94,12 @@ class Bundle:
     egress: Egress
     boundary: Boundary
     heads: TopicHeads
+    answer_rules: Mapping[str, ContractRules] = field(default_factory=dict)
+
+    def rules_of_route(self, route: str) -> ContractRules:
+        """Return the rules of the contract that a route names; none where it names none."""
+        named = next((one.spec.output_contract.schema_name for one in self.routes if one.spec.id == route), None)
+        return self.answer_rules.get(named, NO_RULES) if named is not None else NO_RULES
 
     def task_of(self, lane: LaneSpec) -> Task:
         """Return what a lane is for: answers, or embeddings."""

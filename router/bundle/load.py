@@ -100,4 +100,5 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
         egress=source.lanes.egress,
         boundary=boundary,
         heads=heads,
+        answer_rules={contract_name(file): rules for file, rules in source.answer_rules.items()},
     )

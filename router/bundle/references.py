@@ -179,6 +179,7 @@ def _routes(source: Source) -> None:
     ladders = {ladder.name for ladder in source.ladders.ladders} if source.ladders else None
     tools = {tool.name for tool in source.tools.values()}
     contracts = {contract_name(file) for file in source.contracts}
+    of_text = {contract_name(file) for file in source.answer_rules} - contracts
     for index, route in enumerate(source.routes.routes if source.routes else ()):
 
         def line(*path: str | int, at: int = index) -> int:
@@ -213,14 +214,14 @@ def _routes(source: Source) -> None:
                 line("output_contract", "schema"),
                 "contract schema",
                 schema,
-                contracts,
+                contracts if route.output_contract.type == "json" else contracts | of_text,
                 "contracts/",
             )
 
 
 def contract_name(file: str) -> str:
-    """`contracts/SupportAnswerV3.json` holds the contract SupportAnswerV3."""
-    return file.removeprefix("contracts/").removesuffix(".json")
+    """`contracts/SupportAnswerV3.json` and `contracts/SupportAnswerV3.rules.yaml` hold the contract SupportAnswerV3."""
+    return file.removeprefix("contracts/").removesuffix(".json").removesuffix(".rules.yaml")
 
 
 def _tiers_and_tenants(source: Source) -> None:

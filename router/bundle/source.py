@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from router.bundle.answer_rules import ContractRules
 from router.bundle.cases import CasesFile
 from router.bundle.cedar import CedarFile, read_cedar
 from router.bundle.files import LaddersFile, LanesFile, ModelsFile, RoutesFile, TenantsFile, TiersFile, ToolFile
@@ -39,6 +40,7 @@ class Source:
     tenants: TenantsFile | None = None
     tools: dict[str, ToolFile] = field(default_factory=dict)
     contracts: dict[str, str] = field(default_factory=dict)
+    answer_rules: dict[str, ContractRules] = field(default_factory=dict)
     policies: list[CedarFile] = field(default_factory=list)
     schema: str | None = None
     properties: PropertiesFile | None = None
@@ -99,6 +101,10 @@ def read_source(root: Path) -> Source:
             text = _text(source, name)
             if text is not None:
                 source.contracts[name] = text
+        elif name.startswith("contracts/") and name.endswith(".rules.yaml"):
+            rules = _parse(source, name, ContractRules)
+            if rules is not None:
+                source.answer_rules[name] = rules
     _read_boundary(source)
     return source
 

@@ -12,7 +12,7 @@ import orjson
 from router.contract import ImagePart, Message, TextPart
 from router.errors import ContractViolated, LaneMisbehaved, UnsupportedField
 from router.lane import LaneCall, LaneEvent, ReasoningDelta, Stop, TextDelta, ToolCallDelta, Usage
-from router.validate import validate_answer
+from router.validate import validate_arguments
 
 Json = dict[str, Any]
 
@@ -172,10 +172,6 @@ class ChunkReader:
         return Stop(reason, self.model_version)  # type: ignore[arg-type]  # one of _REASONS
 
     def _check_arguments(self, name: str, arguments: str) -> None:
-        schema = next((tool.parameters_json for tool in self.call.client_tools if tool.name == name), None)
-        if schema is None:
-            raise ContractViolated(self.call.lane, f"the model called a tool that it was not given: {name!r}")
-        validity = validate_answer(arguments or "{}", schema)
+        validity = validate_arguments(name, arguments, self.call.client_tools)
         if not validity.valid:
-            because = f"the arguments for tool {name!r} break its schema: " + "; ".join(validity.errors)
-            raise ContractViolated(self.call.lane, because)
+            raise ContractViolated(self.call.lane, "; ".join(validity.errors))

@@ -157,7 +157,7 @@ async def test_an_answer_under_a_schema_that_it_breaks_never_arrives_as_success(
         response = await http.post("/v1/chat/completions", json=body(response_format=schema))
 
     assert response.status_code == 422
-    assert "required" in response.json()["error"]["message"]
+    assert "`name` is missing" in response.json()["error"]["message"]
 
 
 async def test_a_sessions_label_outlives_the_turn_that_raised_it(system: Any) -> None:
