@@ -14,6 +14,7 @@ from router.errors import LaneClosed, StateUnavailable
 from router.labels import at_most
 from router.lane import LaneCall
 from router.ports import RedactionMaps
+from router.prompt import prompt_messages
 from router.redact import (
     AnswerRestorer,
     Hiding,
@@ -99,7 +100,7 @@ class Redactor:
             call,
             label=redacts.label,
             redacted=redacts.categories,
-            messages=sent.messages,
+            messages=prompt_messages(sent.messages),
             sampling=call.sampling.model_copy(update={"stop": sent.sampling.stop}),
             client_tools=sent.client_tools if call.client_tools else (),
             json_schema=sent.response_format.json_schema if callers_own else call.json_schema,

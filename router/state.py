@@ -22,7 +22,8 @@ class State(Frozen):
     `lanes_off`: lanes that must not be used now (switched off, no key at the door, breaker open, saturated), each with its reason.
     `session_label`: the join over all that the session ever held; `session_turns`: how many turns that was; `known_spans`: which of this
     prompt's messages were part of them. `session_unknown`: the owner could not be asked; the request is then treated as restricted.
-    `late_findings`: what was found after the first decision (a deep scan), input to the second.
+    `late_findings`: what was found after the first decision (a deep scan), input to the second. `route`: the one that an earlier decision
+    of this request took, where all that came since is context and tools' results: they change its label, not what it is about.
     """
 
     lanes_off: dict[str, str] = Field(default_factory=dict)
@@ -31,3 +32,4 @@ class State(Frozen):
     known_spans: tuple[KnownSpan, ...] = ()
     session_unknown: bool = False
     late_findings: tuple[Finding, ...] = ()
+    route: str | None = None

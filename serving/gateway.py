@@ -265,12 +265,14 @@ class Gateway:
         return Seen(label=label, spans={hash_of(answer, self.salt): label}, turn=False)
 
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
-        async def replan(found: tuple[Finding, ...]) -> tuple[Decision, int]:
+        async def replan(grown: RouteRequest, found: tuple[Finding, ...]) -> tuple[Decision, int]:
             began = time.perf_counter_ns()
-            state, scan = await self._known(request)
-            late = state.model_copy(update={"late_findings": found})
-            own, _ = await self._decide(request, self.bundle, late, scan)
-            decision = await self._by_the_newest(own, request, late, scan) if self._superseded(own) else own
+            state, scan = await self._known(grown)
+            # What the request has been given since changes its label; it is still about what its caller said.
+            taken = trace.decision.route if trace.decision is not None and grown is not request and not found else None
+            late = state.model_copy(update={"late_findings": found, "route": taken})
+            own, _ = await self._decide(grown, self.bundle, late, scan)
+            decision = await self._by_the_newest(own, grown, late, scan) if self._superseded(own) else own
             trace.later = join(trace.later, decision.label)
             return decision, (time.perf_counter_ns() - began) // 1000
 

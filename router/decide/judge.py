@@ -7,7 +7,18 @@ from typing import Final
 from router.bundle import Bundle
 from router.bundle.files import Alarming, Band, TenantSpec
 from router.bundle.variables import TopicHeads, variables_of
-from router.contract import Alarm, Concern, Finding, Label, PolicyFired, RiskTier, RouteRequest, SpanLabel, Topic
+from router.contract import (
+    Alarm,
+    Concern,
+    Finding,
+    Label,
+    Message,
+    PolicyFired,
+    RiskTier,
+    RouteRequest,
+    SpanLabel,
+    Topic,
+)
 from router.decide.spans import EXTRAS, SEEN, label_of, span, spans_of
 from router.labels import RESTRICTED, highest, join
 from router.rules import Facts, RuleError
@@ -84,12 +95,12 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
 
 
 def _alarmed(topic: Topic, request: RouteRequest, heads: TopicHeads) -> Topic:
-    """Return the topic with the loudest alarm of all that strangers may have written: tools' results, and earlier words of the user."""
-    last = max((index for index, message in enumerate(request.messages) if message.role == "user"), default=None)
+    """Return the topic with the loudest alarm of what strangers may have written: context, tools' results, earlier words of the user."""
+    last = max((index for index, message in enumerate(request.messages) if _said_by_user(message)), default=None)
     untrusted = [
         message.text
         for index, message in enumerate(request.messages)
-        if message.role == "tool" or (message.role == "user" and index != last)
+        if message.role == "tool" or message.origin != "caller" or (message.role == "user" and index != last)
     ]
     if not untrusted:
         return topic
@@ -100,6 +111,10 @@ def _alarmed(topic: Topic, request: RouteRequest, heads: TopicHeads) -> Topic:
             "harm": max(topic.harm, *(one.harm for one in heard), key=_loudness),
         }
     )
+
+
+def _said_by_user(message: Message) -> bool:
+    return message.role == "user" and message.origin == "caller"
 
 
 def _loudness(alarm: Alarm) -> tuple[bool, float]:
@@ -144,7 +159,7 @@ def _extras(request: RouteRequest) -> str:
 
 def _last_user_text(request: RouteRequest) -> str:
     """The last thing the user said; with what they said before it, when it is too short to mean anything by itself ("yes, do it")."""
-    said = [message.text for message in request.messages if message.role == "user"] or [request.messages[-1].text]
+    said = [message.text for message in request.messages if _said_by_user(message)] or [request.messages[-1].text]
     last = said[-1][:_TOPIC_CHARACTERS]
     if len(last) < _SHORT_REPLY and len(said) > 1:
         return f"{said[-2][-_TOPIC_CHARACTERS // 4 :]}\n{last}"

@@ -47,7 +47,7 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         raise BadRequest(f"unknown org `{request.org}`: the bundle's tenants.yaml does not have it", "org")
     embeds = request.task == "embed"
     pinned = _pinned_lanes(request, bundle)
-    chosen = _choose(request, bundle, judge(request, bundle, state, tenant, scan))
+    chosen = _choose(request, bundle, judge(request, bundle, state, tenant, scan), state.route)
     route = chosen.route.spec
     allowed = chosen.route.allowed[chosen.tier]
     budgets = _budgets(request, allowed.budgets)
@@ -152,15 +152,18 @@ class _Chosen:
     fired: tuple[PolicyFired, ...]
 
 
-def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Chosen:
-    """Take the first route whose condition holds. One that can't be evaluated might have been meant for this: closed path."""
+def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement, taken: str | None) -> _Chosen:
+    """Take the first route whose condition holds, or stay on the one that was taken.
+
+    A condition that can't be evaluated might have been meant for this: closed path.
+    """
     tier, fired, facts = judge_tier(request, bundle, judgement)
     if judgement.failed is not None:
         return _closed_path(judgement, fired, bundle)
     if request.task == "embed":
         return _embedding_path(judgement, tier, fired, bundle)
     try:
-        route = _first_route(bundle, facts)
+        route = _route_taken(bundle, taken) or _first_route(bundle, facts)
     except RuleError as error:
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.spec.label != Label():
@@ -176,6 +179,10 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement) -> _Cho
         tier = highest((tier, later))
     spoke = PolicyFired(id=route.spec.id, effect="route", because=route.spec.because)
     return _Chosen(route, judgement, tier, (spoke, *fired))
+
+
+def _route_taken(bundle: Bundle, taken: str | None) -> CompiledRoute | None:
+    return next((route for route in bundle.routes if route.spec.id == taken), None)
 
 
 def _first_route(bundle: Bundle, facts: Facts) -> CompiledRoute:

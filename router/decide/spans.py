@@ -60,7 +60,8 @@ def _declared(request: RouteRequest, tenant: TenantSpec) -> Iterator[_Part]:
 def _inherited(request: RouteRequest, state: State) -> Iterator[_Part]:
     """What the session adds. A message it knows has the label it had; one that may retell what is left out has the label of it all.
 
-    New is only what follows the last turn that the session knows: tools' results, and the user's last word. A prompt that holds no known
+    New is only what was added to the prompt for this answer (context), and what follows the last turn that the session knows: tools'
+    results, and the user's last word. A prompt that holds no known
     turn at all may retell any of them.
     """
     if state.session_unknown:
@@ -72,9 +73,17 @@ def _inherited(request: RouteRequest, state: State) -> Iterator[_Part]:
     if not turns:
         yield None, state.session_label, "inherited"
         return
-    last_word = max((index for index, role in enumerate(roles) if role == "user"), default=None)
+    last_word = max(
+        (
+            index
+            for index, message in enumerate(request.messages)
+            if message.role == "user" and message.origin == "caller"
+        ),
+        default=None,
+    )
     for index, role in enumerate(roles):
-        is_new = index > max(turns) and (role == "tool" or index == last_word)
+        added = request.messages[index].origin != "caller"
+        is_new = added or (index > max(turns) and (role == "tool" or index == last_word))
         if index in known:
             yield index, known[index], "inherited"
         elif not is_new:

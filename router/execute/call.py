@@ -8,6 +8,7 @@ from router.contract import Decision, Rung, Sampling
 from router.decide import label_found
 from router.execute.run import Run
 from router.lane import LaneCall
+from router.prompt import prompt_messages
 from router.redact import Hiding
 from router.redacting import RedactedCall, Redactor
 from router.scan import scan_text
@@ -27,7 +28,7 @@ def lane_call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_le
         risk_tier=decision.risk_tier,
         attack=decision.attack,
         harm=decision.harm,
-        messages=request.messages,
+        messages=prompt_messages(request.messages),
         sampling=_sampling(decision.sampling, lane, run.trace_id),
         max_tokens=decision.budgets.output_tokens,
         deadline_seconds=seconds_left,

@@ -77,7 +77,7 @@ class Climb:
 
     async def _decide_again(self, because: str) -> None:
         """Decide with the state of now and what was found since, record it, and keep only what both decisions allow."""
-        later, microseconds = await self._run.replan(self._late)
+        later, microseconds = await self._run.replan(self._run.request, self._late)
         self.decision = narrow(self.decision, later)
         self._run.evidence.append(
             self._run.trace_id,

@@ -15,7 +15,8 @@ Batch = tuple[LaneEvent, ...]
 class Run:
     """One request's execution: what it asks, of whom, and where it is recorded.
 
-    `replan` decides anew with the state of now and what a last look found since; its answer can only narrow the plan. `superseded` tells
+    `replan` decides anew: what the request has become (context and tools' results are added to it), the state of now, and what a last
+    look found since; its answer can only narrow the plan. `superseded` tells
     whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact.
@@ -27,7 +28,7 @@ class Run:
     lanes: Mapping[str, Lane]
     clock: Clock
     evidence: EvidenceLog
-    replan: Callable[[tuple[Finding, ...]], Awaitable[tuple[Decision, int]]]
+    replan: Callable[[RouteRequest, tuple[Finding, ...]], Awaitable[tuple[Decision, int]]]
     hold: bool
     cache_salt: str | None = None
     maps: RedactionMaps | None = None

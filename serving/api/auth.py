@@ -33,9 +33,10 @@ class Caller:
             raise NotPermitted(f"the key {self.key.id!r} lacks the scope `{scope}`; tenants.yaml gives it")
 
     def bind(self, request: RouteRequest) -> RouteRequest:
-        """Return the request under the key's limits: its tenant, its lanes, and a label that its jurisdictions have joined."""
+        """Return the request under the key's limits: tenant, lanes, clearance, and a label that its jurisdictions have joined."""
         labels = join(request.labels, Label(jurisdictions=self.key.jurisdictions))
-        return request.model_copy(update={"org": self.org, "allowed_lanes": self.key.lanes, "labels": labels})
+        bound = {"org": self.org, "allowed_lanes": self.key.lanes, "clearance": self.key.clearance, "labels": labels}
+        return request.model_copy(update=bound)
 
     def may_read(self, record: Evidence) -> bool:
         """Tell whether the key's clearance reaches a record's label. One that was never labelled counts as restricted."""

@@ -78,7 +78,7 @@ class Bench:
         }
         self.plan = Decision(**{**fields, **changes})
 
-        async def replan(found: tuple[Finding, ...] = ()) -> tuple[Decision, int]:
+        async def replan(_: RouteRequest, found: tuple[Finding, ...] = ()) -> tuple[Decision, int]:
             return self.plan, 1
 
         self.run = Run(

@@ -69,7 +69,7 @@ class Bench:
 
         self.found: list[tuple[Finding, ...]] = []
 
-        async def replan(found: tuple[Finding, ...]) -> tuple[Decision, int]:
+        async def replan(_: RouteRequest, found: tuple[Finding, ...]) -> tuple[Decision, int]:
             self.found.append(found)
             return later or plan, 1
 
