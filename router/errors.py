@@ -35,6 +35,7 @@
         ├── LaneOverloaded        the lane is full
         │   └── LaneStarting      its model had no replica, and the first one is on its way
         ├── LaneRateLimited       the provider said 429
+        │   └── LaneQuotaExhausted  what was paid for is used up: waiting does not help
         ├── LaneMisbehaved        malformed or cut answer, 5xx
         ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
         ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
@@ -367,11 +368,17 @@ class LaneStarting(LaneOverloaded):
 
 
 class LaneRateLimited(LaneFailed):
-    """The provider's rate limit or quota is used up."""
+    """The provider's rate limit is used up; `retry_after_seconds` says when to come back, where it said so."""
 
     status = 429
     code = "rate_limit_exceeded"
     cause = "rate_limit"
+
+
+class LaneQuotaExhausted(LaneRateLimited):
+    """The provider's account has nothing left. Never asked again for this request: only a person can mend it."""
+
+    code = "insufficient_quota"
 
 
 class LaneMisbehaved(LaneFailed):

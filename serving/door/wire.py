@@ -17,6 +17,7 @@ from router.errors import (
     LaneFailed,
     LaneMisbehaved,
     LaneOverloaded,
+    LaneQuotaExhausted,
     LaneRateLimited,
     LaneTimeout,
     LaneUnreachable,
@@ -42,7 +43,8 @@ _EVENTS: Final[dict[str, type[LaneEvent]]] = {
 _NAMES: Final = {type_: name for name, type_ in _EVENTS.items()}
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {name: TypeAdapter(type_) for name, type_ in _EVENTS.items()}
 _LANE_ERRORS: Final[dict[str, type[LaneFailed]]] = {
-    error.__name__: error for error in (LaneTimeout, LaneUnreachable, LaneOverloaded, LaneRateLimited, LaneMisbehaved)
+    error.__name__: error
+    for error in (LaneTimeout, LaneUnreachable, LaneOverloaded, LaneRateLimited, LaneQuotaExhausted, LaneMisbehaved)
 }
 _CALLER_ERRORS: Final[dict[str, type[ContextTooLong | SchemaRefused]]] = {
     error.__name__: error for error in (ContextTooLong, SchemaRefused)

@@ -58,7 +58,7 @@ class Deployment:
 
     def start(self) -> None:
         module = [sys.executable, "-m"]
-        provider = ["tests.providers.openai_chat", "--host", PROVIDER_ADDRESS, "--port", str(PROVIDER_PORT)]
+        provider = ["tests.providers.stand_in", "--host", PROVIDER_ADDRESS, "--port", str(PROVIDER_PORT)]
         tls = ["--tls", *map(str, self.identity.files(self.folder))]
         self._start(self.machines.provider, [*module, *provider, *tls, "--log", str(self.provider_log)])
         self._start(self.machines.door, [*module, "cli.main", "door"], OPENAI_API_KEY=PROVIDER_KEY)

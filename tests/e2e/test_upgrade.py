@@ -20,7 +20,7 @@ from serving.door.ledger import LedgerEntry, read_ledger
 from serving.store import read_evidence
 from tests.e2e.steady_load import Answered, Asked, Load, ask, wait_for
 from tests.e2e.systems import MODEL, RunningSystem, lane, running_system
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.change.kit import Place, a_place
 
 pytestmark = pytest.mark.e2e

@@ -21,7 +21,7 @@ from serving.hosted import HostedLane, door_client
 from serving.keeper import Keeper
 from serving.redaction_maps import KEY_BYTES
 from serving.settings import Settings
-from tests.providers.openai_chat import Behaviour, StandIn
+from tests.providers.stand_in import Behaviour, StandIn
 from tests.redaction_bundle import LANE, with_redaction
 from tests.serving.conftest import System, door_of
 from tests.serving.door.kit import KEY, OpenDoor, hosted_of, open_door, unread

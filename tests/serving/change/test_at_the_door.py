@@ -12,7 +12,7 @@ from router.lane import LaneCall, Stop
 from serving.change.in_force import InForce
 from serving.change.watch import Watch
 from serving.door.main import rules_of
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.change.kit import Place
 from tests.serving.door.kit import KEY, OpenDoor, a_call, open_door
 

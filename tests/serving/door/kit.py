@@ -28,7 +28,7 @@ from serving.door.ledger import Ledger, LedgerEntry, read_ledger
 from serving.door.main import listening
 from serving.door.provider import Providers
 from serving.hosted import HostedLane, door_client
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 CATEGORIES = ("pii", "health", "payment", "finance", "employment", "legal", "credentials")

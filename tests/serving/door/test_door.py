@@ -36,7 +36,7 @@ from serving.door.provider import Providers
 from serving.door.wire import LANE_HEADER, PERMIT_HEADER, decode_line
 from serving.hosted import HostedLane, door_client, door_status
 from serving.lockout import Lockout, lane_switches
-from tests.providers.openai_chat import MODEL_VERSION, Behaviour, StandIn
+from tests.providers.stand_in import MODEL_VERSION, Behaviour, StandIn
 from tests.serving.door.kit import KEY, OpenDoor, a_call, a_lane, a_token, hosted_of, open_door, unread, wait_for
 
 Stream = AsyncGenerator[tuple[LaneEvent, ...], None]

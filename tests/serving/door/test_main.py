@@ -34,7 +34,7 @@ from serving.lockout import Lockout
 from serving.permit_keys import KeyUnusable, read_private_key, read_public_key
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.door.kit import KEY, a_call, a_token, hosted_of, unread, wait_for
 
 pytestmark = pytest.mark.slow

@@ -30,7 +30,7 @@ from serving.door.ledger import Intent, Ledger, read_ledger
 from serving.door.main import rules_of
 from serving.door.wire import LANE_HEADER, PERMIT_HEADER
 from serving.hosted import HostedLane, door_client
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.conftest import System
 from tests.serving.door.kit import (
     KEY,

@@ -15,7 +15,7 @@ from router.errors import LaneUnreachable
 from router.lane import Stop
 from serving.door.upstream import transport_to
 from tests.providers.certificates import Authority
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.door.kit import OpenDoor, a_call, a_lane, hosted_of, open_door
 
 

@@ -12,7 +12,7 @@ from serving.leaks.judging import readable
 from serving.leaks.sampler import Sampler
 from serving.leaks.sealed import unseal
 from serving.leaks.setting import write_setting
-from tests.providers.openai_chat import StandIn
+from tests.providers.stand_in import StandIn
 from tests.serving.conftest import System
 from tests.serving.door.kit import a_call, open_door
 from tests.serving.leaks.kit import KEY, a_setting, samples_in
