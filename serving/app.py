@@ -32,7 +32,7 @@ from serving.change.in_force import InForce
 from serving.deep.deployment import DeepScanClient, DeepScanReplica
 from serving.deep.judge import AllScans, JudgeScan
 from serving.deep.last_look import look_again
-from serving.gateway import Gateway
+from serving.gateway import Gateway, Planner
 from serving.hosted import HostedLane, door_client_of
 from serving.in_service import DEEP_SCAN, InService, read_in_service, write_holding
 from serving.keeper import Keeper, KeeperClient
@@ -119,17 +119,20 @@ class Ingress:
                 f"{in_service.folder} was changed while bundle {in_service.bundle_hash[:12]} is in service: "
                 "change a copy, and `lane bundle apply` it"
             )
-        gateway = Gateway(
+        planner = Planner(
             bundle=bundle,
-            lanes=self._lanes(bundle, models),
             lanes_off=self._lanes_off(bundle),
             keeper=self._keeper,
-            store=self._store,
-            clock=MonotonicClock(),
             salt=self._salt,
             maps=self._maps,
-            sample=self._sample,
             newest=self._newest,
+        )
+        gateway = Gateway(
+            planner=planner,
+            lanes=self._lanes(bundle, models),
+            store=self._store,
+            clock=MonotonicClock(),
+            sample=self._sample,
         )
         revoked = Lockout(settings.keys_revoked_folder)
         keys = Keyring(bundle.tenants.values(), settings.keys_file, revoked, time.time)

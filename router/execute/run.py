@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from router.bundle import Bundle
-from router.contract import Decision, Finding, RouteRequest, Rung
+from router.contract import Chunk, Decision, Finding, RouteRequest, Rung
 from router.lane import Lane, LaneEvent
-from router.ports import Clock, EvidenceLog, RedactionMaps
+from router.ports import Clock, EvidenceLog, RedactionMaps, Retriever
 
 Batch = tuple[LaneEvent, ...]
 
@@ -19,7 +19,7 @@ class Run:
     look found since; its answer can only narrow the plan. `superseded` tells
     whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
-    conversations, for lanes that redact.
+    conversations, for lanes that redact. `retriever` looks context up; `context` are the passages that are part of the request by now.
     """
 
     trace_id: str
@@ -33,6 +33,8 @@ class Run:
     cache_salt: str | None = None
     maps: RedactionMaps | None = None
     superseded: Callable[[Decision], bool] = lambda _: False
+    retriever: Retriever | None = None
+    context: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

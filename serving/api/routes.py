@@ -118,7 +118,7 @@ class Api:
         """`GET /v1/models`: `auto`, the lanes that are on and that the key may use, and their models."""
         version = self._version()
         caller, bundle = _caller(version, http), version.gateway.bundle
-        off = version.gateway.lanes_off()
+        off = version.gateway.planner.lanes_off()
         allowed = (bundle.tenants[caller.org].lanes, caller.key.lanes)
         owners = {"auto": "private-lane"}
         for lane in bundle.lanes.values():

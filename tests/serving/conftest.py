@@ -14,7 +14,7 @@ from router.testing import ScriptedLane
 from serving.api.auth import Keyring
 from serving.api.routes import Api, Version, make_api
 from serving.door.wire import DoorStatus, LaneStatus
-from serving.gateway import Gateway
+from serving.gateway import Gateway, Planner
 from serving.keeper import DoorSeen, KeeperClient
 from serving.lockout import Lockout, lane_switches
 from serving.redaction_maps import KeptMaps
@@ -92,17 +92,15 @@ class System:
         switched_off = lane_switches(self.switches, bundle.lanes)
         client = KeeperClient(self.keeper, time.monotonic)
         maps = KeptMaps(self.keeper)
-        self.gateway = Gateway(
+        planner = Planner(
             bundle,
-            self.lanes,
             lambda: client.door.closes(hosted, {bundle.hash}) | switched_off(),
             client,
-            self.store,
-            MonotonicClock(),
             b"salt",
             maps,
-            **changes,
+            changes.pop("newest", None),
         )
+        self.gateway = Gateway(planner, self.lanes, self.store, MonotonicClock(), **changes)
         self.now = time.time()
         self.revoked = Lockout(folder / "keys-revoked")
         self.revoked.make()

@@ -4,25 +4,19 @@ Every request that comes in leaves one `Accepted` and exactly one `Finished`; th
 both, and all between them, are durable.
 """
 
-import asyncio
 import hashlib
 import hmac
 import logging
-import secrets
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
 
 from router.bundle import Bundle
 from router.bundle.variables import stays_private
 from router.contract import (
     Accepted,
-    AttemptEnded,
     Decided,
     Decision,
-    EvidenceEvent,
     Finding,
     Finished,
     Label,
@@ -32,89 +26,23 @@ from router.contract import (
     Skipped,
     TextPart,
 )
-from router.decide import decide, leave_by_both, leave_nothing, refusal_of
+from router.decide import refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
 from router.execute import Batch, Climbed, Run, execute
 from router.labels import at_most, join
-from router.lane import Embedding, Lane, Refusal, Stop, TextDelta, ToolCallDelta, Usage
-from router.ports import Clock, RedactionMaps
-from router.redact import Scan, scan_with
-from router.scan import scan_text
-from router.state import State
+from router.lane import Lane, Refusal, Stop, TextDelta, Usage
+from router.ports import Clock, Retriever
 from serving.api import metrics
 from serving.api.auth import Caller
-from serving.keeper import KeeperClient
+from serving.gateway.planner import Planner
+from serving.gateway.recorder import Recorder
+from serving.gateway.trace import Ended, Opening, Trace
 from serving.sessions import Said, Seen, hash_of, seen_of
 from serving.store import EvidenceStore
 
 log = logging.getLogger(__name__)
 
-_PUBLIC: Final = Label()
-_LONG_TEXT: Final = 50_000
-"""Characters above which a decision leaves the event loop: it would hold up everyone else's tokens."""
-Ended = Literal["answered", "decided", "refused", "approval", "clarify", "denied", "failed", "cancelled", "bad_request"]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What is known before the first content: goes into the answer's headers."""
-
-    trace_id: str
-    decision: Decision
-    lane: str | None
-    model: str | None
-
-
-@dataclass(slots=True)
-class Trace:
-    """One request on its way through: its ID, when it began, and the hash of what it has answered so far."""
-
-    trace_id: str
-    started: float
-    lane: str | None = None
-    model: str | None = None
-    answer: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    decision: Decision | None = None
-    session_label: Label = field(default_factory=Label)
-    later: Label = field(default_factory=Label)
-    finished: bool = False
-
-    @classmethod
-    def begin(cls, clock: Clock) -> "Trace":
-        """Start a trace. Its ID is minted here, never taken from a caller."""
-        return cls(secrets.token_hex(16), clock.monotonic())
-
-
-class _Recorder:
-    """The evidence log, and the metrics that follow from what passes into it."""
-
-    def __init__(self, store: EvidenceStore) -> None:
-        self._store = store
-
-    def append(self, trace_id: str, event: EvidenceEvent) -> None:
-        self._store.append(trace_id, event)
-        if isinstance(event, AttemptEnded):
-            metrics.attempts_total.labels(event.lane, event.ended).inc()
-            metrics.tokens_total.labels(event.lane, "input").inc(event.input_tokens or 0)
-            metrics.tokens_total.labels(event.lane, "output").inc(event.output_tokens or 0)
-            if event.first_token_seconds is not None:
-                metrics.first_token_seconds.labels(event.lane).observe(event.first_token_seconds)
-
-    async def durable(self, trace_id: str) -> None:
-        await self._store.durable(trace_id)
-
-
-class Newest(Protocol):
-    """The bundle in force: `serving.change.in_force.InForce`."""
-
-    @property
-    def bundle_hash(self) -> str:
-        """Its hash. Raises a `RouterError` when that can't be told."""
-        ...
-
-    async def now(self) -> Bundle:
-        """Return it. Raises a `RouterError` when it can't be read."""
-        ...
+_PUBLIC = Label()
 
 
 def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _trace_id: str) -> None:
@@ -125,21 +53,21 @@ def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _tr
 class Gateway:
     """Everything that a request needs under one version of the bundle, from its beginning to its end.
 
-    `lanes_off` says which lanes can't be used now. `newest` is the bundle in force, by which what leaves is judged as well (None: this one,
-    always). `sample` is shown each request that is about to be answered: it returns at once.
+    `planner` decides. `sample` is shown each request that is about to be answered: it returns at once. `retriever` looks context up.
     """
 
-    bundle: Bundle
+    planner: Planner
     lanes: Mapping[str, Lane]
-    lanes_off: Callable[[], dict[str, str]]
-    keeper: KeeperClient
     store: EvidenceStore
     clock: Clock
-    salt: bytes
-    maps: RedactionMaps
     sample: Callable[[RouteRequest, Decision, Bundle, str], None] = _unsampled
-    newest: Newest | None = None
+    retriever: Retriever | None = None
     _open: set[str] = field(default_factory=set)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The version that requests run under here."""
+        return self.planner.bundle
 
     @property
     def is_idle(self) -> bool:
@@ -149,6 +77,7 @@ class Gateway:
     def accept(self, trace: Trace, body: bytes, request: RouteRequest | None, caller: Caller | None) -> None:
         """Record that a request came in: hashes and counts, no text. From here to its end it runs under this version."""
         self._open.add(trace.trace_id)
+        trace.key = caller.key.id if caller else ""
         self.store.append(
             trace.trace_id,
             Accepted(
@@ -165,17 +94,17 @@ class Gateway:
 
     async def plan(self, request: RouteRequest, trace: Trace) -> Decision:
         """Decide and record it; a session's label rises before anything else happens. Raises `StateUnavailable`."""
-        state, scan = await self._known(request)
-        decision, microseconds = await self._decide(request, self.bundle, state, scan)
+        decided = await self.planner.decide(request)
+        decision, state = decided.decision, decided.state
         trace.decision = decision
-        self.store.append(trace.trace_id, Decided(decision=decision, decide_microseconds=microseconds))
-        metrics.decide_seconds.observe(microseconds / 1e6)
+        self.store.append(trace.trace_id, Decided(decision=decision, decide_microseconds=decided.microseconds))
+        metrics.decide_seconds.observe(decided.microseconds / 1e6)
         metrics.decisions_total.labels(decision.route, decision.risk_tier, decision.lane or "none").inc()
         trace.session_label = state.session_label
         if request.session is not None:
             carried = _carried(decision, decision.ladder[0] if decision.ladder else None)
             metrics.count_turn(state.session_turns + 1, private=stays_private(carried.level, carried.categories))
-            await self._keep(request, trace, seen_of(request, decision, carried, self.salt))
+            await self._keep(request, trace, seen_of(request, decision, carried, self.planner.salt))
         return decision
 
     async def _keep(self, request: RouteRequest, trace: Trace, seen: Seen) -> None:
@@ -185,7 +114,7 @@ class Gateway:
         """
         if request.session is None:
             return
-        kept = await self.keeper.keep_session(request.org, request.session, seen)
+        kept = await self.planner.keeper.keep_session(request.org, request.session, seen)
         if not kept and not at_most(seen.label, trace.session_label):
             raise StateUnavailable("the session's label could not be kept; try again")
         trace.session_label = join(trace.session_label, seen.label)
@@ -227,32 +156,45 @@ class Gateway:
     async def _steps(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
         decision = await self.plan(request, trace)
         if decision.action != "answer":
-            ended: Ended = "refused" if decision.action == "refuse" else decision.action
-            yield Opening(trace.trace_id, decision, None, None)
-            text = decision.message or ""
-            trace.answer.update(text.encode())
-            # The bundle's own words: no model made them of what it read.
-            planned = Message(role="assistant", content=(TextPart(text=text),))
-            await self._keep(request, trace, self._answered(planned, Label()))
-            await self._finish_durably(trace, ended)
-            says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
-            yield (says, Usage(0, 0), Stop("stop"))
+            async for step in self._planned_end(decision, request, trace):
+                yield step
             return
         if (refusal := refusal_of(decision)) is not None:
             raise refusal
-        said, carried = Said(), decision.label
         self._note_skipped(decision, trace)
         self.sample(request, decision, self.bundle, trace.trace_id)
-        async with aclosing(execute(decision, self._run(request, trace))) as steps:
+        run = self._run(request, trace)
+        async for step in self._executed(decision, run, trace):
+            yield step
+
+    async def _planned_end(
+        self, decision: Decision, request: RouteRequest, trace: Trace
+    ) -> AsyncGenerator[Opening | Batch, None]:
+        """Say what the plan says instead of an answer: no model is asked."""
+        ended: Ended = "refused" if decision.action == "refuse" else _ENDS[decision.action]
+        yield Opening(trace.trace_id, decision, None, None)
+        text = decision.message or ""
+        trace.answer.update(text.encode())
+        # The bundle's own words: no model made them of what it read.
+        planned = Message(role="assistant", content=(TextPart(text=text),))
+        await self._keep(request, trace, self._answered(planned, Label()))
+        await self._finish_durably(trace, ended)
+        says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
+        yield (says, Usage(0, 0), Stop("stop"))
+
+    async def _executed(self, decision: Decision, run: Run, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
+        """Have a lane answer. The session holds its label before its first piece goes out, and the evidence all before its last."""
+        said, carried, request = Said(), decision.label, run.request
+        async with aclosing(execute(decision, run)) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):
                     carried = _carried(decision, step.rung, trace.later)
                     if not at_most(carried, trace.session_label):
                         await self._keep(request, trace, Seen(label=carried, spans={}, turn=False))
                     trace.lane, trace.model = step.rung.lane, step.rung.model
-                    yield Opening(trace.trace_id, decision, trace.lane, trace.model)
+                    yield Opening(trace.trace_id, decision, trace.lane, trace.model, run.context)
                     continue
-                _hash_into(trace, step)
+                trace.hash_in(step)
                 if request.session is not None:
                     said.take(step)
                 if isinstance(step[-1], Stop):
@@ -262,19 +204,15 @@ class Gateway:
 
     def _answered(self, answer: Message, label: Label) -> Seen:
         """What an answer adds to its session: it will be recognised when it comes back."""
-        return Seen(label=label, spans={hash_of(answer, self.salt): label}, turn=False)
+        return Seen(label=label, spans={hash_of(answer, self.planner.salt): label}, turn=False)
 
     def _run(self, request: RouteRequest, trace: Trace) -> Run:
         async def replan(grown: RouteRequest, found: tuple[Finding, ...]) -> tuple[Decision, int]:
-            began = time.perf_counter_ns()
-            state, scan = await self._known(grown)
-            # What the request has been given since changes its label; it is still about what its caller said.
+            # What the request was given since changes its label; it is still about what its caller said.
             taken = trace.decision.route if trace.decision is not None and grown is not request and not found else None
-            late = state.model_copy(update={"late_findings": found, "route": taken})
-            own, _ = await self._decide(grown, self.bundle, late, scan)
-            decision = await self._by_the_newest(own, grown, late, scan) if self._superseded(own) else own
-            trace.later = join(trace.later, decision.label)
-            return decision, (time.perf_counter_ns() - began) // 1000
+            decided = await self.planner.decide_again(grown, {"late_findings": found, "route": taken})
+            trace.later = join(trace.later, decided.decision.label)
+            return decided.decision, decided.microseconds
 
         return Run(
             trace_id=trace.trace_id,
@@ -282,74 +220,17 @@ class Gateway:
             bundle=self.bundle,
             lanes=self.lanes,
             clock=self.clock,
-            evidence=_Recorder(self.store),
+            evidence=Recorder(self.store),
             replan=replan,
             hold=not request.stream,
-            cache_salt=hmac.new(self.salt, request.org.encode(), hashlib.sha256).hexdigest(),
-            maps=self.maps,
-            superseded=self._superseded,
+            cache_salt=hmac.new(self.planner.salt, request.org.encode(), hashlib.sha256).hexdigest(),
+            maps=self.planner.maps,
+            superseded=self.planner.superseded,
+            retriever=self.retriever,
         )
-
-    def _superseded(self, decision: Decision) -> bool:
-        """Whether another bundle is in force than this decision was made by, or nobody can tell."""
-        if self.newest is None:
-            return False
-        try:
-            return decision.bundle_hash != self.newest.bundle_hash
-        except RouterError:
-            return True
-
-    async def _by_the_newest(self, own: Decision, request: RouteRequest, state: State, scan: Scan) -> Decision:
-        """Return the plan with the exits that the bundle in force holds as well; with none where that can't be told."""
-        assert self.newest is not None, "INVARIANT: only a newest bundle supersedes"
-        try:
-            newest = await self.newest.now()
-            decision, _ = await self._decide(request, newest, state, scan)
-        except RouterError as error:
-            log.warning("nothing leaves under the bundle in force: %s", error)
-            return leave_nothing(own, self.bundle.lanes)
-        return leave_by_both(own, decision, self.bundle.lanes, newest.lanes)
-
-    async def _known(self, request: RouteRequest) -> tuple[State, Scan]:
-        """What a decision reads beside request and bundle: the state of now, and a scan that knows the session's placeholders."""
-        state = await self._state(request)
-        if request.session is None or not any(lane.redact for lane in self.bundle.lanes.values()):
-            return state, scan_text
-        try:
-            return state, scan_with(await self.maps.recall(request.org, request.session), scan_text)
-        except StateUnavailable:
-            return state.model_copy(update={"session_unknown": True}), scan_text
-
-    async def _state(self, request: RouteRequest) -> State:
-        lanes_off = self.lanes_off()
-        if request.session is None:
-            return State(lanes_off=lanes_off)
-        hashes = [hash_of(message, self.salt) for message in request.messages]
-        known = await self.keeper.recall_session(request.org, request.session, hashes)
-        if known is None:
-            return State(lanes_off=lanes_off, session_unknown=True)
-        return State(
-            lanes_off=lanes_off,
-            session_label=known.label,
-            session_turns=known.turns,
-            known_spans=known.recognised(hashes),
-        )
-
-    async def _decide(self, request: RouteRequest, bundle: Bundle, state: State, scan: Scan) -> tuple[Decision, int]:
-        began = time.perf_counter_ns()
-        if sum(len(message.text) for message in request.messages) > _LONG_TEXT:
-            decision = await asyncio.to_thread(decide, request, bundle, state, scan=scan)
-        else:
-            decision = decide(request, bundle, state, scan=scan)
-        return decision, (time.perf_counter_ns() - began) // 1000
 
     def _note_skipped(self, decision: Decision, trace: Trace) -> None:
         """Say what the plan wants and this version does not run yet: the evidence must not claim more than happened."""
-        if decision.retrieval is not None:
-            because = "no retriever is installed: the answer rests on the model alone"
-            self.store.append(
-                trace.trace_id, Skipped(stage="retrieval", name=decision.retrieval.index, because=because)
-            )
         for tool in decision.tools:
             because = "server-side tools are not run yet: the answer rests on the model alone"
             self.store.append(trace.trace_id, Skipped(stage="tool", name=tool.name, because=because))
@@ -380,22 +261,12 @@ class Gateway:
         metrics.answer_seconds.observe(seconds)
 
 
+_ENDS: dict[str, Ended] = {"approval": "approval", "clarify": "clarify"}
+
+
 def _carried(decision: Decision, rung: Rung | None, later: Label = _PUBLIC) -> Label:
     """The label of what a rung's answer was made from, `later` what was found of it since.
 
     The values put back into a redacted one are found again by the session's own map.
     """
     return join(decision.label, later) if rung is None or rung.redacts is None else rung.redacts.label
-
-
-def _hash_into(trace: Trace, batch: Batch) -> None:
-    for event in batch:
-        match event:
-            case TextDelta(text, _) | Refusal(text):
-                trace.answer.update(text.encode())
-            case ToolCallDelta():
-                trace.answer.update(event.arguments.encode())
-            case Embedding(_, numbers):
-                trace.answer.update(numbers)
-            case _:
-                pass
