@@ -17,6 +17,7 @@ from models.spec import ModelSpec
 from router.contract import Frozen, Sha256
 from router.errors import StateUnavailable
 from serving.change.durable import write_durably
+from serving.private.arguments import adapter_folders
 from serving.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ class InService(Frozen):
 
 
 def model_application(spec: ModelSpec, folder: Path) -> str:
-    """Return the name of the Serve application that serves exactly this: another engine setting or other weights, another name.
+    """Return the name of the Serve application that serves exactly this: another engine setting, other weights or another adapter, another name.
 
     So a model that a new bundle leaves as it was goes on running, and a changed one comes up beside the one it replaces. Where the weights
     are on other machines alone, the settings are all there is to go by.
     """
-    weights = weights_hash(folder) if (folder / MANIFEST).exists() else ""
-    exactly = f"{spec.model_dump_json()}\n{weights}"
+    folders = (folder, *adapter_folders(spec, folder).values())
+    weights = [weights_hash(one) if (one / MANIFEST).exists() else "" for one in folders]
+    exactly = "\n".join([spec.model_dump_json(), *weights])
     return f"model-{spec.name}-{hashlib.sha256(exactly.encode()).hexdigest()[:8]}"
 
 
