@@ -1,12 +1,14 @@
 """What is a bundle once it is checked? Everything a decision reads, by name, with its conditions compiled."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.spec import ModelSpec
 from router.boundary import Boundary
 from router.bundle.answer_rules import NO_RULES, ContractRules
+from router.bundle.answer_checks import CompiledCheck
+from router.bundle.demands import Demands
 from router.bundle.files import (
     Egress,
     LadderSpec,
@@ -33,21 +35,35 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledClarify:
+    """A condition under which the caller is asked first, and what."""
+
+    when: Rule
+    ask: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledRoute:
-    """A route and its condition (None always holds), the lanes it tries in order, and what it may cost at each tier."""
+    """A route and its condition (None always holds), the lanes it tries in order, what it may cost at each tier, and what it asks back."""
 
     spec: RouteSpec
     when: Rule | None
     steps: tuple[Step, ...]
     allowed: Mapping[RiskTier, Allowance]
+    clarify: tuple[CompiledClarify, ...] = ()
 
 
 def compile_route(
-    spec: RouteSpec, when: Rule | None, ladders: Mapping[str, LadderSpec], profiles: Mapping[RiskTier, TierProfile]
+    spec: RouteSpec,
+    when: Rule | None,
+    ladders: Mapping[str, LadderSpec],
+    profiles: Mapping[RiskTier, TierProfile],
+    clarify: Iterable[Rule] = (),
 ) -> CompiledRoute:
-    """Settle what does not depend on the request."""
+    """Settle what does not depend on the request. `clarify`: the conditions of the route's questions, in their order."""
+    asks = tuple(CompiledClarify(rule, asked.ask) for rule, asked in zip(clarify, spec.clarify, strict=False))
     allowed = {tier: _allowance(spec, profile) for tier, profile in profiles.items()}
-    return CompiledRoute(spec, when, planned_steps(spec, ladders), allowed)
+    return CompiledRoute(spec, when, planned_steps(spec, ladders), allowed, asks)
 
 
 def _allowance(route: RouteSpec, profile: TierProfile) -> Allowance:
@@ -91,6 +107,8 @@ class Bundle:
     tenants: Mapping[str, TenantSpec]
     tools: Mapping[str, ToolFile]
     contracts: Mapping[str, str]
+    checks: Mapping[str, CompiledCheck]
+    demands: Demands
     egress: Egress
     boundary: Boundary
     heads: TopicHeads

@@ -6,6 +6,8 @@ from itertools import product
 
 from router.boundary import UNKNOWN, Boundary, House, SendQuestion, enumerated
 from router.bundle.cedar import policies_text, type_errors
+from router.bundle.conditions import Conditions, compile_condition, compile_conditions
+from router.bundle.demanding import demand_findings
 from router.bundle.files import LanesFile, LaneSpec, TenantsFile, ToolFile
 from router.bundle.ladder import planned_steps
 from router.bundle.promises import PROPERTY_NAMES, representative_labels
@@ -15,18 +17,17 @@ from router.bundle.references import reference_findings
 from router.bundle.served import serving_findings
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.space import space_of
-from router.bundle.variables import NAMES, TIER_NAMES, TopicHeads
+from router.bundle.variables import TopicHeads
 from router.contract import RISK_TIERS, Label
 from router.errors import BundleInvalid, NotProved
-from router.rules import Rule, RuleError, compile_rule
+from router.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check made on its way: compiled conditions (None: always holds) and the boundary. Whole when nothing was found."""
+    """What a check made on its way: compiled conditions and the boundary. Whole when nothing was found."""
 
-    routes: tuple[Rule | None, ...]
-    tier_rules: tuple[Rule, ...]
+    conditions: Conditions
     boundary: Boundary | None
 
 
@@ -34,13 +35,13 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
     """Run every check; findings are added to the source."""
     reference_findings(source)
     serving_findings(source)
-    tier_rules = _tier_rules(source)
-    routes, broken = _route_rules(source)
+    demand_findings(source)
+    conditions = compile_conditions(source)
     boundary = _boundary(source)
     if source.tenants is None or source.tiers is None or source.schema is None:
-        return Checked(routes, tier_rules, boundary)
+        return Checked(conditions, boundary)
     world = _world(source, heads)
-    _reachable(source, routes, broken, world)
+    _reachable(source, conditions.routes, conditions.broken, world)
     # A policy that does not parse is not there; what follows would find the faults of its absence.
     if boundary is not None and not any(finding.file.startswith("boundary/") for finding in source.findings):
         kinds = kinds_of(source)
@@ -50,52 +51,8 @@ def check_source(source: Source, heads: TopicHeads) -> Checked:
             for org, lane, label, tier in product(kinds.orgs, lanes, _labels(source), RISK_TIERS)
         )
         _promises(source, boundary)
-        _ladders_end(source, routes, boundary, world, kinds)
-    return Checked(routes, tier_rules, boundary)
-
-
-def _compile(source: Source, file: str, line: int, text: str, names: frozenset[str]) -> Rule | None:
-    """Compile a condition; note what is wrong with it."""
-    try:
-        rule = compile_rule(text)
-    except RuleError as error:
-        said = " ".join(part for part in str(error).split() if part != "|")
-        source.find(file, line, f"bad CEL: {said}", "mend the condition; docs/policy.md lists what it can say")
-        return None
-    strange = rule.variables - names
-    if strange:
-        listed = ", ".join(f"`{name}`" for name in sorted(strange))
-        source.find(file, line, f"bad CEL: unknown variable {listed}", f"use {', '.join(sorted(names))}")
-        return None
-    return rule
-
-
-def _tier_rules(source: Source) -> tuple[Rule, ...]:
-    rules = []
-    for index, spec in enumerate(source.tiers.rules if source.tiers else ()):
-        rule = _compile(source, "tiers.yaml", source.line("tiers.yaml", "rules", index, "when"), spec.when, TIER_NAMES)
-        if rule is not None:
-            rules.append(rule)
-    return tuple(rules)
-
-
-def _route_rules(source: Source) -> tuple[tuple[Rule | None, ...], frozenset[int]]:
-    """Return the routes' conditions, and which of them are broken: those stand as one that never holds."""
-    rules: list[Rule | None] = []
-    broken: set[int] = set()
-    for index, spec in enumerate(source.routes.routes if source.routes else ()):
-        if spec.when is None:
-            rules.append(None)
-            continue
-        rule = _compile(source, "routes.yaml", source.line("routes.yaml", "routes", index, "when"), spec.when, NAMES)
-        rules.append(rule or compile_rule("false"))
-        if rule is None:
-            broken.add(index)
-    if source.routes and (not source.routes.routes or source.routes.routes[-1].when is not None):
-        line = source.line("routes.yaml", "routes", max(len(source.routes.routes) - 1, 0))
-        message = "the last route has a condition: a request may match none"
-        source.find("routes.yaml", line, message, "end with a route without `when`")
-    return tuple(rules), frozenset(broken)
+        _ladders_end(source, conditions.routes, boundary, world, kinds)
+    return Checked(conditions, boundary)
 
 
 def _boundary(source: Source) -> Boundary | None:
@@ -176,7 +133,7 @@ def _promises(source: Source, boundary: Boundary) -> None:
     sound = [
         (rule, line)
         for rule, line in zip(source.promised, lines, strict=True)
-        if _compile(source, file, line, rule.when, PROPERTY_NAMES) is not None
+        if compile_condition(source, file, line, rule.when, PROPERTY_NAMES) is not None
     ]
     try:
         space = space_of(source.schema, source.tenants.tenants, source.lanes.lanes, source.tools.values())

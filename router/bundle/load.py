@@ -8,6 +8,7 @@ from pathlib import Path
 from router.boundary import Boundary
 from router.bundle.bundle import Bundle, CompiledTierRule, compile_route
 from router.bundle.check import Checked, check_source
+from router.bundle.demands import demands_of
 from router.bundle.finding import BundleFinding, as_text
 from router.bundle.references import contract_name
 from router.bundle.served import served_models
@@ -74,6 +75,7 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
     assert source.tiers is not None
     assert source.routes is not None
     assert source.tenants is not None
+    found = checked.conditions
     ladders = {ladder.name: ladder for ladder in source.ladders.ladders}
     profiles = {profile.tier: profile for profile in source.tiers.profiles}
     return Bundle(
@@ -84,19 +86,19 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
         ladders=ladders,
         tiers=source.tiers,
         tier_rules=tuple(
-            CompiledTierRule(spec, rule) for spec, rule in zip(source.tiers.rules, checked.tier_rules, strict=True)
+            CompiledTierRule(spec, rule) for spec, rule in zip(source.tiers.rules, found.tier_rules, strict=True)
         ),
         profiles=profiles,
         routes=tuple(
-            compile_route(spec, rule, ladders, profiles)
-            for spec, rule in zip(source.routes.routes, checked.routes, strict=True)
+            compile_route(spec, rule, ladders, profiles, clarify)
+            for spec, rule, clarify in zip(source.routes.routes, found.routes, found.clarify, strict=True)
         ),
-        asked=frozenset[str]().union(
-            *(rule.variables for rule in (*checked.routes, *checked.tier_rules) if rule is not None)
-        ),
+        asked=found.variables,
         tenants={tenant.org: tenant for tenant in source.tenants.tenants},
         tools={tool.name: tool for tool in source.tools.values()},
         contracts={contract_name(file): text for file, text in source.contracts.items()},
+        checks={check.spec.id: check for check in found.checks},
+        demands=demands_of(source.tiers.profiles, source.tiers.topics),
         egress=source.lanes.egress,
         boundary=boundary,
         heads=heads,

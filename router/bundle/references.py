@@ -98,7 +98,7 @@ def _report_repeats(source: Source, what: str, named: Iterable[tuple[str, str, i
             first[name] = f"{file}:{line}"
 
 
-def _unknown(source: Source, file: str, line: int, what: str, name: str, known: Iterable[str], home: str) -> None:
+def unknown(source: Source, file: str, line: int, what: str, name: str, known: Iterable[str], home: str) -> None:
     """Note a name that names nothing, and the nearest that does."""
     names = sorted(known)
     if name not in names:
@@ -119,7 +119,7 @@ def _lanes_and_ladders(source: Source) -> None:
             )
         if lane.model is not None and models is not None:
             line = source.line("lanes.yaml", "lanes", index, "model")
-            _unknown(source, "lanes.yaml", line, "model", lane.model, models, "models.yaml")
+            unknown(source, "lanes.yaml", line, "model", lane.model, models, "models.yaml")
     for index, ladder in enumerate(source.ladders.ladders if source.ladders else ()):
         if not ladder.steps:
             line = source.line("ladders.yaml", "ladders", index)
@@ -132,7 +132,7 @@ def _lanes_and_ladders(source: Source) -> None:
         for at, step in enumerate(ladder.steps):
             if source.lanes:
                 line = source.line("ladders.yaml", "ladders", index, "steps", at, "lane")
-                _unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
+                unknown(source, "ladders.yaml", line, "lane", step.lane, _lane_names(source), "lanes.yaml")
                 _answers(source, "ladders.yaml", line, step.lane)
 
 
@@ -188,16 +188,16 @@ def _routes(source: Source) -> None:
         if route.id in {CLASSIFICATION_FAILED, EMBEDDINGS}:
             source.find("routes.yaml", line("id"), f"`{route.id}` is reserved", "rename the route")
         if route.lane is not None and source.lanes:
-            _unknown(source, "routes.yaml", line("lane"), "lane", route.lane, _lane_names(source), "lanes.yaml")
+            unknown(source, "routes.yaml", line("lane"), "lane", route.lane, _lane_names(source), "lanes.yaml")
             _answers(source, "routes.yaml", line("lane"), route.lane)
         for cause, ladder in route.fallback.items():
             if ladders is not None:
-                _unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")
+                unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")
         for at, tool in enumerate(route.tools):
-            _unknown(source, "routes.yaml", line("tools", at, "name"), "tool", tool.name, tools, "tools/")
+            unknown(source, "routes.yaml", line("tools", at, "name"), "tool", tool.name, tools, "tools/")
         if route.retrieval is not None and source.lanes:
             known = {index.name for index in source.lanes.indexes}
-            _unknown(
+            unknown(
                 source,
                 "routes.yaml",
                 line("retrieval", "index"),
@@ -208,7 +208,7 @@ def _routes(source: Source) -> None:
             )
         schema = route.output_contract.schema_name
         if schema is not None:
-            _unknown(
+            unknown(
                 source,
                 "routes.yaml",
                 line("output_contract", "schema"),
@@ -236,14 +236,14 @@ def _tiers_and_tenants(source: Source) -> None:
     for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
         for at, lane in enumerate(tenant.lanes if source.lanes else ()):
             line = source.line("tenants.yaml", "tenants", index, "lanes", at)
-            _unknown(source, "tenants.yaml", line, "lane", lane, _lane_names(source), "lanes.yaml")
+            unknown(source, "tenants.yaml", line, "lane", lane, _lane_names(source), "lanes.yaml")
         for at, tool in enumerate(tenant.tools):
             line = source.line("tenants.yaml", "tenants", index, "tools", at)
-            _unknown(source, "tenants.yaml", line, "tool", tool, tools, "tools/")
+            unknown(source, "tenants.yaml", line, "tool", tool, tools, "tools/")
         for at, key in enumerate(tenant.keys if source.lanes else ()):
             line = source.line("tenants.yaml", "tenants", index, "keys", at)
             for lane in key.lanes:
-                _unknown(source, "tenants.yaml", line, "lane", lane, tenant.lanes or _lane_names(source), "lanes.yaml")
+                unknown(source, "tenants.yaml", line, "lane", lane, tenant.lanes or _lane_names(source), "lanes.yaml")
 
 
 def _contracts_and_tools(source: Source) -> None:

@@ -33,7 +33,7 @@ Cause = Literal[
 
 `stream_cut`: an answer broke off after its first piece. `budget`: what it may cost is used up. `check`: a look at
 the answer withheld it."""
-Effect = Literal["permit", "forbid", "default_deny", "route", "tier"]
+Effect = Literal["permit", "forbid", "default_deny", "route", "tier", "profile"]
 Action = Literal["answer", "refuse", "approval", "clarify"]
 
 TraceId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]

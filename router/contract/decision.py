@@ -1,8 +1,9 @@
 """What is to be done with a request, and why? The whole plan, and its short form."""
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from router.contract.atoms import (
     CONTRACT_VERSION,
@@ -67,10 +68,33 @@ class ToolPlan(Frozen):
 
 
 class StreamRule(Frozen):
-    """When a piece of the answer may go out: at once, `window_tokens` later, or when the whole answer has been looked at."""
+    """When a piece of the answer may go out: at once, `window_tokens` later, or when the whole answer has been looked at.
+
+    In files also `live`, `hold`, `window` and `window(96)`.
+    """
 
     release: Literal["live", "window", "hold"] = "live"
     window_tokens: int = Field(default=64, ge=1, le=4096)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        named = _STREAM_RULE.fullmatch(value.strip())
+        if named is None:
+            raise ValueError("a stream rule is `live`, `hold`, `window` or `window(96)` (so many tokens)")
+        return {"release": named[1]} | ({"window_tokens": int(named[2])} if named[2] else {})
+
+
+_STREAM_RULE: Final = re.compile(r"(live|hold|window)(?:(?<=window)\(([0-9]{1,4})\))?")
+
+
+class Keep(Frozen):
+    """What is kept of an answer beside hashes, and for how many days."""
+
+    text: bool = False
+    days: int = Field(default=30, ge=1)
 
 
 class OutputContract(Frozen):
@@ -175,8 +199,8 @@ class Decision(Frozen):
     `message` is then what the caller reads. `label` is the join over `spans`, the parts of the prompt that are above public.
     `client_tools`: whether the caller's own tools go along. `stream`: when pieces of the answer may go out; `on_stream_cut`: what is done
     about an answer that breaks off after its first piece. `review`: a person looks at the answer before it goes out. `disclaimer` is put
-    after it. `ladder[0]` is where the request goes first; it is empty exactly when
-    nothing may answer.
+    after it. `checks`: those of the bundle's that the answer must pass. `keep`: what is kept of it. `ladder[0]` is where the request goes
+    first; it is empty exactly when nothing may answer.
     """
 
     contract_version: Literal["1"] = CONTRACT_VERSION
@@ -201,6 +225,8 @@ class Decision(Frozen):
     on_stream_cut: Literal["error", "resume"] = "error"
     review: bool = False
     disclaimer: str | None = None
+    checks: tuple[str, ...] = ()
+    keep: Keep = Keep()
     fallback: dict[str, str] = Field(default_factory=dict)
     ladder: tuple[Rung, ...] = ()
     closed: tuple[ClosedRung, ...] = ()

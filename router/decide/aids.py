@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from router.boundary import RetrieveQuestion, ToolQuestion
 from router.bundle import Bundle
 from router.bundle.files import RouteSpec, TenantSpec
+from router.bundle.files.demands import CHANGES, Demand
 from router.contract import Concern, Label, PolicyFired, RetrievalPlan, RiskTier, RouteRequest, ToolPlan
+from router.decide.context import lower, retrieval_of
 
 
 @dataclass(frozen=True, slots=True)
 class Wanting:
-    """Who wants help, and with what kind of text. `kept_in` says what closes every way out beside the policies, if anything does."""
+    """Who wants help, and with what kind of text. `kept_in` says what closes every way out beside the policies, if anything does.
+
+    `demand` is what tier and topics ask of the help; the tier's profile speaks for it.
+    """
 
     request: RouteRequest
     tenant: TenantSpec
@@ -20,6 +25,8 @@ class Wanting:
     attack: Concern
     harm: Concern
     kept_in: tuple[PolicyFired, ...]
+    demand: Demand
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class Aids:
 def aids_of(route: RouteSpec, wanting: Wanting, bundle: Bundle) -> Aids:
     """Return the route's context and tools that everyone allows; a tool that changes anything waits for a person."""
     withheld: list[PolicyFired] = []
-    retrieval = route.retrieval
+    demand = wanting.demand
+    retrieval = retrieval_of(route, demand, lower(wanting.tenant.clearance, wanting.request.clearance))
     if retrieval is not None and (no := tuple(_against_index(retrieval.index, wanting, bundle))):
         retrieval = None
         withheld.extend(no)
@@ -43,8 +51,9 @@ def aids_of(route: RouteSpec, wanting: Wanting, bundle: Bundle) -> Aids:
         if no := tuple(_against_tool(tool.name, wanting, bundle)):
             withheld.extend(no)
         else:
-            changes = bundle.tools[tool.name].side_effect != "read"
-            tools.append(tool.model_copy(update={"needs_approval": True}) if changes else tool)
+            effect = bundle.tools[tool.name].side_effect
+            waits = effect in CHANGES or effect in demand.approvals
+            tools.append(tool.model_copy(update={"needs_approval": True}) if waits else tool)
     return Aids(retrieval, tuple(tools), tuple(withheld))
 
 
@@ -65,6 +74,9 @@ def _against_tool(tool: str, wanting: Wanting, bundle: Bundle) -> Iterator[Polic
     elif request.allowed_tools and tool not in request.allowed_tools:
         because = f"tool {tool} is not among the tools the request allows"
         yield PolicyFired(id="request-tools", effect="forbid", because=because)
+    elif bundle.tools[tool].side_effect not in wanting.demand.tools:
+        because = f"tool {tool} is a {bundle.tools[tool].side_effect} tool, which this tier and topic rule out"
+        yield PolicyFired(id=wanting.profile, effect="forbid", because=because)
     elif wanting.kept_in and bundle.tools[tool].reaches_outside:
         yield from wanting.kept_in
     else:

@@ -7,21 +7,21 @@ from typing import Final
 
 from router.boundary import StoreQuestion
 from router.bundle import Bundle, CompiledRoute, compile_route
-from router.bundle.files import EVIDENCE, RouteSpec, TenantSpec, TierProfile
+from router.bundle.demands import PROFILE
+from router.bundle.files import EVIDENCE, RouteSpec, TenantSpec
 from router.bundle.ladder import Step
 from router.bundle.references import CLASSIFICATION_FAILED, EMBEDDINGS
 from router.contract import (
     Action,
-    Budgets,
     Decision,
+    Keep,
     Label,
-    OutputContract,
     PolicyFired,
     RiskTier,
     RouteRequest,
-    Sampling,
 )
 from router.decide.aids import Wanting, aids_of
+from router.decide.bounds import budgets_of, contract_of, fitted, sampling_of, stream_of
 from router.decide.judge import Judgement, Scan, failed, judge, judge_tier
 from router.decide.precheck import Reaction, react
 from router.decide.redactions import Redactions
@@ -50,9 +50,11 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
     chosen = _choose(request, bundle, judge(request, bundle, state, tenant, scan), state.route)
     route = chosen.route.spec
     allowed = chosen.route.allowed[chosen.tier]
-    budgets = _budgets(request, allowed.budgets)
+    budgets = budgets_of(request, allowed.budgets)
     judged = chosen.judgement
     reaction = react(judged.flagged, bundle.profiles[chosen.tier], bundle.tiers)
+    demanded = bundle.demands.of(chosen.tier, judged.label, judged.topic)
+    demand, profile = demanded.demand, f"{PROFILE}{chosen.tier}"
     asked = Asked(
         org=request.org,
         tenant=tenant,
@@ -69,12 +71,16 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         budgets=budgets,
         cost_limited=allowed.cost_limited,
         redactions=Redactions(request, judged, bundle, scan),
+        demanded=() if embeds else demand.lanes,
+        profile=profile,
     )
     # Embeddings answer nobody: what a text asks of a model, or asks for, reaches none.
-    action, message = ("answer", None) if embeds else _end(route, reaction)
+    action, message = ("answer", None) if embeds else _end(chosen, reaction)
     ladder = _ladder(chosen, pinned, asked, bundle, state) if action == "answer" else Ladder((), (), ())
     first = ladder.rungs[0] if ladder.rungs else None
-    wanting = Wanting(request, tenant, judged.label, chosen.tier, judged.attack, judged.harm, asked.kept_in)
+    wanting = Wanting(
+        request, tenant, judged.label, chosen.tier, judged.attack, judged.harm, asked.kept_in, demand, profile
+    )
     aids = aids_of(route, wanting, bundle)
     return Decision(
         action=action,
@@ -89,25 +95,38 @@ def decide(request: RouteRequest, bundle: Bundle, state: State, *, scan: Scan = 
         findings=judged.findings,
         lane=first.lane if first else None,
         model=first.model if first else None,
-        sampling=_sampling(request.sampling, route.sampling, bundle.profiles[chosen.tier]),
+        sampling=sampling_of(request.sampling, route.sampling, demand),
         retrieval=aids.retrieval,
         tools=() if reaction.strips else aids.tools,
         client_tools=not reaction.strips,
-        output_contract=_output_contract(request, route),
+        output_contract=contract_of(request, route, cites=demand.citations and aids.retrieval is not None),
+        stream=stream_of(route, demand, chosen.tier, judged.label),
+        on_stream_cut=route.on_stream_cut,
+        review=demand.review,
+        disclaimer=demand.disclaimer,
+        checks=demand.checks,
+        keep=demand.keep or Keep(),
         fallback={} if pinned else dict(route.fallback),
         ladder=ladder.rungs,
         closed=ladder.closed,
-        budgets=budgets if embeds else _fitted(budgets, ladder, judged.input_tokens, bundle),
-        policies=tuple(dict.fromkeys([*chosen.fired, *reaction.fired, *aids.withheld, *ladder.policies])),
+        budgets=budgets if embeds else fitted(budgets, ladder, judged.input_tokens, bundle),
+        policies=tuple(
+            dict.fromkeys([*chosen.fired, *demanded.fired, *reaction.fired, *aids.withheld, *ladder.policies])
+        ),
         bundle_hash=bundle.hash,
         classifier=bundle.heads.version,
     )
 
 
-def _end(route: RouteSpec, reaction: Reaction) -> tuple[Action, str | None]:
-    """Return how the request ends: a refusal outweighs what the route says, and a route's own end outweighs a person's look."""
-    if reaction.action is None or (route.action != "answer" and reaction.action != "refuse"):
-        return route.action, route.message
+def _end(chosen: "_Chosen", reaction: Reaction) -> tuple[Action, str | None]:
+    """Return how the request ends: a refusal outweighs what the route says, and a route's own end outweighs a person's look.
+
+    A question back is an end of the route's: it needs no model, and what is flagged gets no further by it.
+    """
+    route = chosen.route.spec
+    own: tuple[Action, str | None] = ("clarify", chosen.asks) if chosen.asks else (route.action, route.message)
+    if reaction.action is None or (own[0] != "answer" and reaction.action != "refuse"):
+        return own
     return reaction.action, reaction.message
 
 
@@ -144,12 +163,13 @@ def _pinned_lanes(request: RouteRequest, bundle: Bundle) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The route taken, for what reason, at which tier, and the label as the route raised it."""
+    """The route taken, for what reason, at which tier, and the label as the route raised it. `asks`: what it asks back first, if so."""
 
     route: CompiledRoute
     judgement: Judgement
     tier: RiskTier
     fired: tuple[PolicyFired, ...]
+    asks: str | None = None
 
 
 def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement, taken: str | None) -> _Chosen:
@@ -164,6 +184,8 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement, taken: 
         return _embedding_path(judgement, tier, fired, bundle)
     try:
         route = _route_taken(bundle, taken) or _first_route(bundle, facts)
+        # Who has been answered in part is not asked back: the plan is only made again.
+        asks = next((one.ask for one in route.clarify if one.when.holds(facts)), None) if taken is None else None
     except RuleError as error:
         return _closed_path(failed(judgement, f"a route's condition failed: {error}"), fired, bundle)
     if route.spec.label != Label():
@@ -178,7 +200,11 @@ def _choose(request: RouteRequest, bundle: Bundle, judgement: Judgement, taken: 
         later, fired, _ = judge_tier(request, bundle, judgement)
         tier = highest((tier, later))
     spoke = PolicyFired(id=route.spec.id, effect="route", because=route.spec.because)
-    return _Chosen(route, judgement, tier, (spoke, *fired))
+    if asks is None:
+        return _Chosen(route, judgement, tier, (spoke, *fired))
+    because = "what it takes to answer is not there yet, so the caller is asked first"
+    asking = PolicyFired(id=f"{route.spec.id}-clarify", effect="route", because=because)
+    return _Chosen(route, judgement, tier, (spoke, asking, *fired), asks)
 
 
 def _route_taken(bundle: Bundle, taken: str | None) -> CompiledRoute | None:
@@ -220,46 +246,3 @@ def _ladder(chosen: _Chosen, pinned: tuple[str, ...], asked: Asked, bundle: Bund
         if chosen.judgement.failed is not None:
             steps = [step for step in steps if not bundle.lanes[step.lane].is_hosted]
     return compile_ladder(steps, asked, bundle, state, pinned=bool(pinned))
-
-
-def _budgets(request: RouteRequest, allowed: Budgets) -> Budgets:
-    """Return the lesser of what route and tier allow and the caller asks for."""
-    limits = request.limits
-    asked: dict[str, object] = {}
-    if limits.max_tokens is not None:
-        asked["output_tokens"] = min(allowed.output_tokens, limits.max_tokens)
-    if limits.deadline_seconds is not None:
-        asked["latency_seconds"] = min(allowed.latency_seconds, limits.deadline_seconds)
-    return allowed.model_copy(update=asked) if asked else allowed
-
-
-def _fitted(budgets: Budgets, ladder: Ladder, input_tokens: int, bundle: Bundle) -> Budgets:
-    """Shorten the answer to what every rung's context has room for; say how long the prompt may be on the first."""
-    rooms = [room for rung in ladder.rungs if (room := bundle.context_tokens(bundle.lanes[rung.lane])) is not None]
-    if not rooms:
-        return budgets
-    output = min(budgets.output_tokens, min(rooms) - input_tokens)
-    room = rooms[0] - output
-    return budgets.model_copy(
-        update={
-            "output_tokens": output,
-            "input_tokens": min(room, budgets.input_tokens) if budgets.input_tokens else room,
-        }
-    )
-
-
-def _sampling(asked: Sampling, route: Sampling, profile: TierProfile) -> Sampling:
-    """What the caller sets outweighs the route's; the tier bounds the temperature of both."""
-    merged = {name: getattr(route, name) for name in route.model_fields_set}
-    merged |= {name: getattr(asked, name) for name in asked.model_fields_set if getattr(asked, name) is not None}
-    bound = profile.temperature_at_most
-    if bound is not None:
-        temperature = merged.get("temperature")
-        merged["temperature"] = bound if temperature is None else min(temperature, bound)
-    return Sampling.model_construct(**merged) if merged else Sampling()
-
-
-def _output_contract(request: RouteRequest, route: RouteSpec) -> OutputContract:
-    if request.response_format.type == "text":
-        return route.output_contract
-    return OutputContract(type="json", schema_name="request", citations=route.output_contract.citations)

@@ -17,7 +17,7 @@ KEY_LANES: Final = "key-lanes"
 OFF_NOW: Final = "off now: "
 TOO_LONG: Final = "too long: "
 TOO_DEAR: Final = "over budget: "
-_BY_POLICY: Final = frozenset({"boundary", "egress", "tenant"})
+_BY_POLICY: Final = frozenset({"boundary", "egress", "profile", "tenant"})
 LEAST_ANSWER_TOKENS: Final = 256
 """A lane must have room for this much answer (or all of a shorter budget) after the prompt."""
 
@@ -27,7 +27,8 @@ class Asked:
     """What decides whether a lane is open: who asks, how sensitive and how risky it is, how long, and for how much.
 
     `lanes` are those of the key that asks (none: all). `kept_in` says what closes every hosted lane beside the policies, if anything
-    does. `evidence`: whether what is kept of the answer may rest where it would.
+    does. `evidence`: whether what is kept of the answer may rest where it would. `demanded`: the lanes that tier and topics leave (none:
+    all), for which the tier's `profile` speaks.
     """
 
     org: str
@@ -43,6 +44,8 @@ class Asked:
     budgets: Budgets
     cost_limited: bool
     redactions: Redactions
+    demanded: tuple[str, ...] = ()
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Gate:
     """A lane, open or closed, by whom and why."""
 
     lane: LaneSpec
-    closed_by: Literal["tenant", "egress", "boundary", "state", "length", "cost"] | None
+    closed_by: Literal["tenant", "profile", "egress", "boundary", "state", "length", "cost"] | None
     because: str
     policies: tuple[PolicyFired, ...] = ()
     redacts: Redacts | None = None
@@ -108,6 +111,9 @@ def gate_of(lane: LaneSpec, asked: Asked, bundle: Bundle, state: State) -> Gate:
     if asked.lanes and lane.name not in asked.lanes:
         because = "the key may not use this lane"
         return Gate(lane, "tenant", because, (PolicyFired(id=KEY_LANES, effect="forbid", because=because),))
+    if asked.demanded and lane.name not in asked.demanded:
+        because = "it is not among the lanes that this tier and topic demand"
+        return Gate(lane, "profile", because, (PolicyFired(id=asked.profile, effect="forbid", because=because),))
     if not asked.evidence.allowed:
         return Gate(lane, "boundary", asked.evidence.because, asked.evidence.policies)
     if asked.kept_in and lane.is_hosted:

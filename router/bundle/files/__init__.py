@@ -1,5 +1,6 @@
 """What each file of a bundle holds. Parsed once, strictly; `router.bundle.load` reads them, `router.bundle.check` holds them together."""
 
+from router.bundle.files.demands import Demand
 from router.bundle.files.lanes import (
     EVIDENCE,
     BreakerSpec,
@@ -34,10 +35,10 @@ from router.bundle.files.tenants import (
     TenantSpec,
 )
 from router.bundle.files.tiers import (
+    RISK_TIERS_BELOW,
     Alarming,
     Band,
     Concerns,
-    Keep,
     Response,
     TierProfile,
     TierRule,
@@ -50,6 +51,7 @@ from router.bundle.files.tools import (
 __all__ = [
     "DEFAULT_SCOPES",
     "EVIDENCE",
+    "RISK_TIERS_BELOW",
     "Alarming",
     "ApiKey",
     "Band",
@@ -57,11 +59,11 @@ __all__ = [
     "ClarifySpec",
     "Concerns",
     "DailyBudget",
+    "Demand",
     "Egress",
     "FallbackKey",
     "Hosted",
     "IndexSpec",
-    "Keep",
     "LadderSpec",
     "LadderStep",
     "LaddersFile",

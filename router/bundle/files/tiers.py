@@ -1,10 +1,12 @@
 """What is a finding worth, what raises the tier, and what does each tier demand? `tiers.yaml`."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
-from router.contract import Budgets, Depth, Frozen, Level, RiskTier, StreamRule
+from router.bundle.answer_checks import CheckSpec
+from router.bundle.files.demands import Demand
+from router.contract import RISK_TIERS, Budgets, Frozen, Level, RiskTier
 
 
 class TierRule(Frozen):
@@ -21,35 +23,19 @@ Response = Literal["ignore", "keep_private", "strip_tools", "person", "refuse"]
 """What is done about a flag: nothing; hosted lanes closed; no tools, neither ours nor the caller's; a person's approval; a refusal."""
 
 
-class Keep(Frozen):
-    """What is kept of an answer beside hashes, and for how many days."""
+class TierProfile(Demand):
+    """What a tier demands, beside what the tiers below it demand. `budgets` apply where the route sets none.
 
-    text: bool = False
-    days: int = Field(default=30, ge=1)
-
-
-class TierProfile(Frozen):
-    """What a tier demands. `budgets` apply where the route sets none; `temperature_at_most` bounds the decoding.
-
-    `on_attack`, `on_harm`: what is done about a request that is flagged as one. `lanes`: the only ones that may answer (none: all).
-    `stream`: the loosest rule. `retrieval`: how deep to look at least, where a route looks for context. `citations`: an answer from
-    context must cite it. `tools`: side effects that tools may have. `review`: a person looks at every answer. `disclaimer` is put after it.
-    `keep`: what is kept.
+    `on_attack`, `on_harm`: what is done about a request that is flagged as one.
     """
 
     tier: RiskTier
     on_attack: Response = "keep_private"
     on_harm: Response = "keep_private"
-    temperature_at_most: float | None = None
     budgets: Budgets = Budgets()
-    lanes: tuple[str, ...] = ()
-    stream: StreamRule = StreamRule()
-    retrieval: Depth | None = None
-    citations: bool = False
-    tools: tuple[Literal["read", "write", "irreversible"], ...] = ("read", "write", "irreversible")
-    review: bool = False
-    disclaimer: str | None = None
-    keep: Keep = Keep()
+
+
+RISK_TIERS_BELOW: Final = {tier: RISK_TIERS[:at] for at, tier in enumerate(RISK_TIERS)}
 
 
 class Band(Frozen):
@@ -75,7 +61,8 @@ class TiersFile(Frozen):
     """`tiers.yaml`: what findings are worth, what raises the tier, and what each tier demands.
 
     `raise_at`: findings below this score are listed and raise nothing. `levels`: the level that data of a category has.
-    `concerns`: what alarms are worth.
+    `concerns`: what alarms are worth. `topics`: what data of a category, or a question about it, demands whatever the tier;
+    `state_changing` is the topic of requests that something be changed. `checks`: what an answer may not say, where a demand names it.
     """
 
     raise_at: float = Field(default=0.5, ge=0, le=1)
@@ -83,3 +70,5 @@ class TiersFile(Frozen):
     concerns: Concerns = Concerns()
     rules: tuple[TierRule, ...]
     profiles: tuple[TierProfile, ...]
+    topics: dict[str, Demand] = Field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
