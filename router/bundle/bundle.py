@@ -6,8 +6,8 @@ from pathlib import Path
 
 from models.spec import ModelSpec
 from router.boundary import Boundary
-from router.bundle.answer_rules import NO_RULES, ContractRules
 from router.bundle.answer_checks import CompiledCheck
+from router.bundle.answer_rules import NO_RULES, ContractRules
 from router.bundle.demands import Demands
 from router.bundle.files import (
     Egress,

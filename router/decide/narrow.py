@@ -1,6 +1,9 @@
 """What is left of a plan once it was made again? Only what both allow: a plan may shrink before it sends, it never grows."""
 
-from router.contract import CONCERNS, Budgets, ClosedRung, Decision, Redacts, Rung
+from router.bundle.files.demands import Demand, deeper, least
+from router.bundle.files.demands import join as join_demands
+from router.contract import CONCERNS, Budgets, ClosedRung, Decision, Redacts, RetrievalPlan, Rung, Sampling
+from router.decide.context import lower
 from router.decide.rungs import OFF_NOW, TOO_DEAR, TOO_LONG
 from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
 from router.labels import highest, join
@@ -32,9 +35,11 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "findings": (*previous.findings, *(one for one in later.findings if one not in previous.findings)),
             "lane": kept[0].lane if kept else None,
             "model": kept[0].model if kept else None,
-            "retrieval": previous.retrieval if previous.retrieval == later.retrieval else None,
+            "retrieval": _retrieval(previous.retrieval, later.retrieval),
             "tools": tuple(tool for tool in previous.tools if tool in later.tools),
             "client_tools": previous.client_tools and later.client_tools,
+            "sampling": _sampling(previous.sampling, later.sampling),
+            **_way_out(previous, later),
             "ladder": kept,
             "closed": _closed(previous, later, kept),
             "budgets": _least(previous.budgets, later.budgets),
@@ -43,6 +48,42 @@ def narrow(previous: Decision, later: Decision) -> Decision:
             "classifier": later.classifier,
         }
     )
+
+
+def _retrieval(previous: RetrievalPlan | None, later: RetrievalPlan | None) -> RetrievalPlan | None:
+    """Look where both look: as deep as either asks, for no more than both allow."""
+    if previous is None or later is None or previous.index != later.index:
+        return None
+    narrowed = {
+        "top_k": min(previous.top_k, later.top_k),
+        "strategy": deeper(previous.strategy, later.strategy),
+        "clearance": lower(previous.clearance, later.clearance),
+    }
+    return previous.model_copy(update=narrowed)
+
+
+def _sampling(previous: Sampling, later: Sampling) -> Sampling:
+    """Decode as planned, within what the later decision bounds."""
+    pairs = {name: (getattr(previous, name), getattr(later, name)) for name in ("temperature", "top_p")}
+    bounds = {name: least(*pair) for name, pair in pairs.items()}
+    return previous.model_copy(update={name: bound for name, bound in bounds.items() if bound is not None})
+
+
+def _way_out(previous: Decision, later: Decision) -> dict[str, object]:
+    """When and how the answer goes out, and what is kept of it: as the stricter of both plans says."""
+    both = join_demands(
+        Demand(stream=one.stream, review=one.review, disclaimer=one.disclaimer, checks=one.checks, keep=one.keep)
+        for one in (previous, later)
+    )
+    resumes = previous.on_stream_cut == later.on_stream_cut == "resume"
+    return {
+        "stream": both.stream,
+        "on_stream_cut": "resume" if resumes else "error",
+        "review": both.review,
+        "disclaimer": both.disclaimer,
+        "checks": both.checks,
+        "keep": both.keep,
+    }
 
 
 def _narrowed(previous: Rung, later: Rung) -> Rung:

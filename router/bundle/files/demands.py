@@ -61,8 +61,8 @@ def join(demands: Iterable[Demand]) -> Demand:
 def _joined(one: Demand, other: Demand) -> Demand:
     return Demand.model_construct(
         lanes=_both_lanes(one.lanes, other.lanes),
-        temperature_at_most=_least(one.temperature_at_most, other.temperature_at_most),
-        top_p_at_most=_least(one.top_p_at_most, other.top_p_at_most),
+        temperature_at_most=least(one.temperature_at_most, other.temperature_at_most),
+        top_p_at_most=least(one.top_p_at_most, other.top_p_at_most),
         stream=stricter(one.stream, other.stream),
         retrieval=deeper(one.retrieval, other.retrieval),
         index=one.index or other.index,
@@ -86,7 +86,8 @@ def _both_lanes(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]
     return tuple(sorted(set(one) & set(other))) or NO_LANE
 
 
-def _least(one: float | None, other: float | None) -> float | None:
+def least(one: float | None, other: float | None) -> float | None:
+    """Return the lower of two bounds; None bounds nothing."""
     return min((bound for bound in (one, other) if bound is not None), default=None)
 
 
