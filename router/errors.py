@@ -36,7 +36,8 @@
         │   └── LaneStarting      its model had no replica, and the first one is on its way
         ├── LaneRateLimited       the provider said 429
         │   └── LaneQuotaExhausted  what was paid for is used up: waiting does not help
-        ├── LaneMisbehaved        malformed or cut answer, 5xx
+        ├── LaneMisbehaved        malformed or cut answer
+        │   └── LaneErrored       an error of the lane's own, which may pass: 5xx
         ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
         ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
         ├── LaneRefused           the model refused and the route goes on
@@ -386,6 +387,12 @@ class LaneMisbehaved(LaneFailed):
 
     code = "lane_bad_answer"
     cause = "connection"
+
+
+class LaneErrored(LaneMisbehaved):
+    """The lane answered with an error of its own that may pass (5xx): it may be asked once more, a moment later."""
+
+    code = "lane_error"
 
 
 class LaneClosed(LaneFailed):

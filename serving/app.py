@@ -22,6 +22,7 @@ from cluster.nodes.resources import HEAD, TAKEN
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from router.errors import BundleInvalid
+from router.execute import LaneHealth
 from router.lane import Lane
 from router.ports import DeepScan
 from router.scan import warm
@@ -78,6 +79,7 @@ class Ingress:
         self._keeper = KeeperClient(keeper, time.monotonic)
         self._maps = KeptMaps(keeper)
         self._replicas = ReplicaCounts()
+        self._health = LaneHealth()
         self._deep = DeepScanClient(DeploymentHandle(DEEP_SCAN, DEEP_SCAN), time.monotonic)
         self._door = door_client_of(settings)
         self._permit_key = read_private_key(settings.permit_key_file)
@@ -133,6 +135,7 @@ class Ingress:
             store=self._store,
             clock=MonotonicClock(),
             sample=self._sample,
+            health=self._health,
         )
         revoked = Lockout(settings.keys_revoked_folder)
         keys = Keyring(bundle.tenants.values(), settings.keys_file, revoked, time.time)
@@ -147,7 +150,9 @@ class Ingress:
 
         def lanes_off() -> dict[str, str]:
             unread = {} if self._deep.ready else dict.fromkeys(hosted, "the deep scan is not ready")
-            return self._keeper.door.closes(hosted, {bundle.hash, *self._hash_in_force()}) | unread | switched_off()
+            resting = self._health.off(bundle.lanes.values(), time.monotonic())
+            closed = self._keeper.door.closes(hosted, {bundle.hash, *self._hash_in_force()})
+            return resting | closed | unread | switched_off()
 
         return lanes_off
 

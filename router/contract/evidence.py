@@ -36,7 +36,7 @@ class Skipped(Frozen):
     """A planned stage did not run, and why: the plan and what happened may differ, silently never."""
 
     kind: Literal["skipped"] = "skipped"
-    stage: Literal["retrieval", "tool"]
+    stage: Literal["retrieval", "tool", "rung"]
     name: str
     because: str
 

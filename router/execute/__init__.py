@@ -5,7 +5,8 @@ what was sent can't be recalled. An answer that is held (not streamed) may there
 """
 
 from router.execute.call import contract_schema, seed_of
+from router.execute.health import LaneHealth
 from router.execute.ladder import execute
 from router.execute.run import Batch, Climbed, Run
 
-__all__ = ["Batch", "Climbed", "Run", "contract_schema", "execute", "seed_of"]
+__all__ = ["Batch", "Climbed", "LaneHealth", "Run", "contract_schema", "execute", "seed_of"]

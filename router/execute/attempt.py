@@ -1,25 +1,35 @@
 """What happens when one lane is asked? Its answer is bounded in time, held back as far as it must be, and recorded, however it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Final
 
-from router.contract import AttemptStarted, Cause
-from router.errors import LaneMisbehaved, LaneRefused, LaneTimeout, RouterError
+from router.contract import AttemptStarted
+from router.errors import LaneFailed, LaneMisbehaved, LaneRefused, LaneTimeout, RouterError
+from router.execute.call import contract_schema, lane_call, redactor_of
+from router.execute.climb import Climb, Step
 from router.execute.record import AttemptRecord
 from router.execute.run import Batch, Run
 from router.lane import Departed, LaneCall, LaneEvent
-from router.redacting import RedactedCall
+
+_TIME_IS_UP: Final = "its part of the request's time is up"
+_DRAIN_SECONDS: Final = 1.0
 
 
-async def attempt_on(
-    call: LaneCall,
-    cause: Cause,
-    run: Run,
-    redactor: Callable[[LaneCall], Awaitable[RedactedCall]] | None,
-    *,
-    goes_on_after_refusal: bool,
-) -> AsyncGenerator[Batch, None]:
+@dataclass(slots=True)
+class _Time:
+    """By when the attempt must have got on. A lane that has not spoken leaves room for the rungs after it; one that has, has it all."""
+
+    until: float
+    whole: float
+
+    def spoken(self) -> None:
+        self.until = self.whole
+
+
+async def attempt_on(step: Step, climb: Climb, run: Run) -> AsyncGenerator[Batch, None]:
     """Ask one lane. Records how the attempt began and, whatever happens, how it ended.
 
     Where the rung redacts, the lane gets the redacted call, and all that comes after the lane (the contract's check first) sees the answer
@@ -27,30 +37,35 @@ async def attempt_on(
 
     A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.
     """
-    record = AttemptRecord(call, run)
-    run.evidence.append(call.trace_id, AttemptStarted(attempt=call.attempt, lane=call.lane, model=call.model, on=cause))
+    reroutes = climb.goes_on_after("refusal")
+    record = AttemptRecord(step, run, *contract_schema(climb.decision, run))
+    run.evidence.append(
+        run.trace_id,
+        AttemptStarted(attempt=step.attempt, lane=step.rung.lane, model=step.rung.model, on=step.cause),
+    )
     held: list[LaneEvent] = []
     try:
-        sent, restored = call, _as_it_is
-        if redactor is not None:
-            redacted = await redactor(call)
-            run.evidence.append(call.trace_id, redacted.event)
-            sent, restored = redacted.call, redacted.restorer.take
-        async with aclosing(_within_time(sent, run)) as batches:
+        time = _time_of(step, climb, run)
+        call, restored = await _call(step, climb, run, time)
+        async with aclosing(_within_time(call, run, time)) as batches:
             async for batch in batches:
                 held.extend(record.take(restored(batch)))
                 if record.stop is not None:
-                    if record.refused and goes_on_after_refusal and held:
+                    if record.refused and reroutes and held:
                         raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
                     # INVARIANT: what is recorded of an attempt is recorded before its last event goes on.
                     record.close()
-                elif run.hold or not (record.spoke or (record.refused and not goes_on_after_refusal)):
+                    yield tuple(held)
+                    # The lane ends its own way: a connection that is read to its end can be used again.
+                    await _drain(batches)
+                    return
+                if run.hold or not (record.spoke or (record.refused and not reroutes)):
                     continue
                 if held:
+                    time.spoken()
                     yield tuple(held)
                     held.clear()
-        if record.stop is None:
-            raise LaneMisbehaved(call.lane, "the stream ended without saying why")
+        raise LaneMisbehaved(call.lane, "the stream ended without saying why")
     except RouterError as error:
         record.failed(error)
         raise
@@ -58,26 +73,56 @@ async def attempt_on(
         record.close()
 
 
+async def _drain(batches: AsyncGenerator[Batch, None]) -> None:
+    """Read what comes after the end, which is nothing's and nobody's."""
+    with suppress(LaneFailed, TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in batches:
+                pass
+
+
+def _time_of(step: Step, climb: Climb, run: Run) -> _Time:
+    total = run.bundle.lanes[step.rung.lane].timeouts.total_seconds
+    whole = climb.deadline if total is None else min(climb.deadline, run.clock.monotonic() + total)
+    return _Time(min(step.until, whole), whole)
+
+
+async def _call(step: Step, climb: Climb, run: Run, time: _Time) -> tuple[LaneCall, Callable[[Batch], Batch]]:
+    """Return what is sent, and what is done to each batch of its answer."""
+    call = lane_call(climb.decision, run, step, time.whole - run.clock.monotonic())
+    redactor = redactor_of(step.rung, climb.decision, run)
+    if redactor is None:
+        return call, _as_it_is
+    try:
+        async with asyncio.timeout(time.until - run.clock.monotonic()):
+            redacted = await redactor(call)
+    except TimeoutError as error:
+        raise LaneTimeout(call.lane, "the prompt could not be redacted in time") from error
+    run.evidence.append(call.trace_id, redacted.event)
+    return redacted.call, redacted.restorer.take
+
+
 def _as_it_is(batch: Batch) -> Batch:
     return batch
 
 
-async def _within_time(call: LaneCall, run: Run) -> AsyncGenerator[Batch, None]:
-    """Yield the lane's batches, each within its own deadline and all within the request's. Raises `LaneTimeout`."""
+async def _within_time(call: LaneCall, run: Run, time: _Time) -> AsyncGenerator[Batch, None]:
+    """Yield the lane's batches, each within its own deadline and all within the attempt's. Raises `LaneTimeout`."""
     gap = run.bundle.lanes[call.lane].timeouts.gap_seconds
-    deadline = run.clock.monotonic() + call.deadline_seconds
     wait, what = call.first_token_seconds, "first token"
     async with aclosing(run.lanes[call.lane].stream(call)) as batches:  # type: ignore[type-var]
         while True:
-            left = deadline - run.clock.monotonic()
+            left = time.until - run.clock.monotonic()
+            # A lane that never lets go of the event loop would not be interrupted.
+            if left <= 0:
+                raise LaneTimeout(call.lane, _TIME_IS_UP)
             try:
                 async with asyncio.timeout(min(wait, left)):
                     batch = await anext(batches)
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                because = f"no {what} within {wait:g} s" if wait < left else "the request's time is up"
-                raise LaneTimeout(call.lane, because) from error
+                raise LaneTimeout(call.lane, f"no {what} within {wait:g} s" if wait < left else _TIME_IS_UP) from error
             yield batch
             if not all(isinstance(event, Departed) for event in batch):
                 wait, what = gap, "next token"

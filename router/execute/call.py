@@ -6,6 +6,7 @@ from functools import partial
 from router.bundle.files import LaneSpec
 from router.contract import Decision, Rung, Sampling
 from router.decide import label_found
+from router.execute.climb import Step
 from router.execute.run import Run
 from router.lane import LaneCall
 from router.prompt import prompt_messages
@@ -14,13 +15,14 @@ from router.redacting import RedactedCall, Redactor
 from router.scan import scan_text
 
 
-def lane_call(decision: Decision, run: Run, rung: Rung, attempt: int, seconds_left: float) -> LaneCall:
+def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> LaneCall:
     """Return the call of one rung: everything the lane needs to know."""
-    request, lane = run.request, run.bundle.lanes[rung.lane]
+    request, rung = run.request, step.rung
+    lane = run.bundle.lanes[rung.lane]
     schema_name, schema_json = contract_schema(decision, run)
     return LaneCall(
         trace_id=run.trace_id,
-        attempt=attempt,
+        attempt=step.attempt,
         lane=rung.lane,
         model=rung.model,
         org=request.org,

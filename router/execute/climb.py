@@ -1,79 +1,180 @@
-"""Which rung is next? The plan that still holds, what is left of its ladder, and why the last attempt failed."""
+"""Which rung is next? The plan that still holds, what is left of its ladder and of its time, and why the last attempt failed."""
 
+from dataclasses import dataclass
 from typing import Final
 
-from router.contract import Cause, ClosedRung, Decided, Decision, Finding, Rung
+from router.breakers import Pass
+from router.bundle.files import LaneSpec
+from router.contract import Cause, ClosedRung, Decided, Decision, Finding, Rung, Skipped, Waited
 from router.decide import narrow
-from router.errors import DoorRefused, FoundBeforeLeaving, LaneFailed, PermitOutdated
+from router.errors import (
+    DoorRefused,
+    FoundBeforeLeaving,
+    HandedToPerson,
+    LaneFailed,
+    LaneOverloaded,
+    LaneTimeout,
+    PermitOutdated,
+    PolicyDenied,
+    RouterError,
+)
+from router.execute.deadlines import rung_seconds
+from router.execute.retries import retry_in_seconds
 from router.execute.run import Run
 
 _START: Final[Cause] = "start"
 _SUPERSEDED: Final = "another bundle is in force"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt that is about to be made. `until`: by when it must have given something that goes out; `given` is the breaker's leave."""
+
+    rung: Rung
+    attempt: int
+    cause: Cause
+    until: float
+    given: Pass
+
+
 class Climb:
-    """One request on its ladder."""
+    """One request on its ladder. `deadline` is in the clock's seconds."""
 
     def __init__(self, decision: Decision, run: Run) -> None:
         self.decision, self._run = decision, run
-        self.cause: Cause = _START
-        self.attempt = 0
-        self.failure: LaneFailed | DoorRefused | None = None
+        self.deadline = run.clock.monotonic() + decision.budgets.latency_seconds
+        self._cause: Cause = _START
+        self._attempts = 0
+        self._failure: LaneFailed | DoorRefused | None = None
         self._left = list(decision.ladder)
         self._tried: list[Rung] = []
         self._late: tuple[Finding, ...] = ()
         self._stale = False
+        self._again: _Again | None = None
 
     def goes_on_after(self, cause: Cause) -> bool:
         """Whether a rung is left for this cause."""
         return any(cause in rung.on for rung in self._left)
 
-    async def next(self) -> Rung | None:
-        """Return the next rung that the cause leads to and the plan of now still holds."""
-        while rung := _take_next(self._left, self.cause):
-            if self._leads_out(rung) and self._run.superseded(self.decision):
-                await self._decide_again(_SUPERSEDED)
-                if not self._tried:
-                    self._left = list(self.decision.ladder)
-                    continue
-            elif self._stale:
-                await self._decide_again("before the next rung")
-            still = next((one for one in self.decision.ladder if one.lane == rung.lane), None)
-            if still is not None:
-                self.attempt += 1
-                self._tried.append(still)
-                return still
-            self._stale = True
+    def end(self) -> RouterError:
+        """Return what the caller is told when no rung is left."""
+        return self._failure or PolicyDenied("no lane may answer this request", policies_of(self.decision.closed))
+
+    async def next(self) -> Step | None:
+        """Return the next attempt: on the first rung that the cause leads to, that the plan of now still holds, and that may be asked.
+
+        Raises `LaneTimeout` when a rung is left and no time, `HandedToPerson` when the next one is people.
+        """
+        while rung := _take_next(self._left, self._cause):
+            still = await self._still_planned(rung)
+            if still is None:
+                continue
+            lane, now = self._run.bundle.lanes[still.lane], self._run.clock.monotonic()
+            if now >= self.deadline:
+                raise LaneTimeout(still.lane, "no time is left for another attempt") from self._failure
+            if lane.people is not None:
+                raise HandedToPerson(lane.name, _why(self._cause, self._failure))
+            again, self._again = self._again, None
+            if again is None and not self._affords(lane):
+                continue
+            given = self._run.health.admit(lane, now)
+            if given is None:
+                self._pass_over(lane, now)
+                continue
+            self._attempts += 1
+            self._tried.append(still)
+            until = again.until if again is not None else now + self._seconds(self.deadline - now)
+            return Step(still, self._attempts, self._cause, until, given)
         return None
 
-    def _leads_out(self, rung: Rung) -> bool:
-        return self._run.bundle.lanes[rung.lane].is_hosted
+    async def _still_planned(self, rung: Rung) -> Rung | None:
+        """Return the rung as the plan of now holds it; decide again first where that may have changed."""
+        if self._run.bundle.lanes[rung.lane].is_hosted and self._run.superseded(self.decision):
+            await self._decide_again(_SUPERSEDED)
+            if not self._tried:
+                self._left = list(self.decision.ladder)
+                return None
+        elif self._stale:
+            await self._decide_again("before the next rung")
+        still = next((one for one in self.decision.ladder if one.lane == rung.lane), None)
+        self._stale = still is None
+        return still
 
-    async def failed(self, rung: Rung, error: LaneFailed | DoorRefused) -> None:
+    def _affords(self, lane: LaneSpec) -> bool:
+        """Tell whether the lane may be asked: once for each request, and again only within its retry budget."""
+        if not self._times(lane):
+            self._run.health.requested(lane)
+            return True
+        if self._run.health.may_retry(lane):
+            return True
+        self._skip(lane, "it was asked once, and its share of second tries (`retry.share`) is used up for now")
+        return False
+
+    def _pass_over(self, lane: LaneSpec, now: float) -> None:
+        """Leave out a lane whose breaker opened since the plan was made. Nothing was sent: what led to it leads on."""
+        because = self._run.health.off((lane,), now)[lane.name]
+        self._skip(lane, because)
+        self._failure = self._failure or LaneOverloaded(lane.name, because)
+        if not self._tried and self._left:
+            self._left[0] = self._left[0].model_copy(update={"on": (_START, *self._left[0].on)})
+
+    def _skip(self, lane: LaneSpec, because: str) -> None:
+        self._run.evidence.append(self._run.trace_id, Skipped(stage="rung", name=lane.name, because=because))
+
+    def _times(self, lane: LaneSpec) -> int:
+        return sum(lane.name == tried.lane for tried in self._tried)
+
+    def _seconds(self, left: float) -> float:
+        after = (rung.lane for rung in self._left if "timeout" in rung.on)
+        return rung_seconds(left, (self._run.bundle.lanes[lane].timeouts.first_token_seconds for lane in after))
+
+    async def failed(self, step: Step, error: LaneFailed | DoorRefused) -> None:
         """Take a failure in. A last look's finding and a change of bundle make the plan anew at once: what is left of it starts over."""
-        self.failure = error
+        self._failure = error
         self._stale = True
         match error:
             case FoundBeforeLeaving():
                 self._late += error.findings
-                await self._start_over(error.because, rung, once_more=rung.redacts is None)
+                await self._start_over(error.because, step, once_more=step.rung.redacts is None)
             case PermitOutdated():
-                await self._start_over(_SUPERSEDED, rung, once_more=True)
+                await self._start_over(_SUPERSEDED, step, once_more=True)
             case LaneFailed():
-                self.cause = error.cause
+                self._cause = error.cause
+                await self._wait_to_ask_again(step, error)
             case DoorRefused():
-                self.cause = "boundary"
+                self._cause = "boundary"
 
-    async def _start_over(self, because: str, rung: Rung, *, once_more: bool) -> None:
-        """Make the plan anew. A lane is asked once; where the new plan holds the one that failed, `once_more` asks it again."""
+    async def _wait_to_ask_again(self, step: Step, error: LaneFailed) -> None:
+        """Have the same lane asked once more where that is worth it: a moment later, and only within its retry budget."""
+        run, lane = self._run, self._run.bundle.lanes[step.rung.lane]
+        left = step.until - run.clock.monotonic()
+        wait = retry_in_seconds(error, lane, self._times(lane) - 1, left, run.draw())
+        if wait is None or not run.health.may_retry(lane):
+            return
+        run.evidence.append(run.trace_id, Waited(lane=lane.name, seconds=wait, because=error.because))
+        await run.sleep(wait)
+        self._ask_again(step, until=step.until)
+
+    def _ask_again(self, step: Step, until: float) -> None:
+        self._again = _Again(until)
+        self._left.insert(0, step.rung.model_copy(update={"on": (self._cause,)}))
+
+    async def _start_over(self, because: str, step: Step, *, once_more: bool) -> None:
+        """Make the plan anew. A lane is asked once; where the new plan holds the one that failed, `once_more` asks it again.
+
+        Nothing had been sent: to ask again is no retry.
+        """
         await self._decide_again(because)
+        again = once_more and self._times(self._run.bundle.lanes[step.rung.lane]) == 1
 
         def may_try(one: Rung) -> bool:
-            times = sum(one.lane == tried.lane for tried in self._tried)
-            return times == 0 or (times == 1 and one.lane == rung.lane and once_more)
+            asked = any(one.lane == tried.lane for tried in self._tried)
+            return not asked or (again and one.lane == step.rung.lane)
 
         self._left = [one for one in self.decision.ladder if may_try(one)]
-        self.cause = _START if self._left[:1] == list(self.decision.ladder[:1]) else "boundary"
+        self._cause = _START if self._left[:1] == list(self.decision.ladder[:1]) else "boundary"
+        if again and self._left and self._left[0].lane == step.rung.lane:
+            self._again = _Again(step.until)
 
     async def _decide_again(self, because: str) -> None:
         """Decide with the state of now and what was found since, record it, and keep only what both decisions allow."""
@@ -84,6 +185,18 @@ class Climb:
             Decided(decision=self.decision, because=because, decide_microseconds=microseconds),
         )
         self._stale = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The next attempt asks the same lane again, within the same time, and that is paid for."""
+
+    until: float
+
+
+def _why(cause: Cause, failure: RouterError | None) -> str:
+    """Return why a person is asked."""
+    return str(failure) if failure is not None else "the plan begins with people" if cause == _START else cause
 
 
 def _take_next(remaining: list[Rung], cause: Cause) -> Rung | None:

@@ -1,10 +1,13 @@
 """What does an execution need, and what does it hand back?"""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.bundle import Bundle
 from router.contract import Chunk, Decision, Finding, RouteRequest, Rung
+from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
 from router.ports import Clock, EvidenceLog, RedactionMaps, Retriever
 
@@ -20,6 +23,7 @@ class Run:
     whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact. `retriever` looks context up; `context` are the passages that are part of the request by now.
+    `health` is what this process has seen of its lanes; `sleep` and `draw` (a random number from 0 to 1) are for waits.
     """
 
     trace_id: str
@@ -35,6 +39,9 @@ class Run:
     superseded: Callable[[Decision], bool] = lambda _: False
     retriever: Retriever | None = None
     context: tuple[Chunk, ...] = ()
+    health: LaneHealth = field(default_factory=LaneHealth)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    draw: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,10 @@ def _around(evidence: Evidence) -> Iterator[str]:
     for call in evidence.tool_calls:
         yield f"The tool {call.name} was called: {clause(call.ended)}."
     for skipped in evidence.skipped:
-        what = "Retrieval from" if skipped.stage == "retrieval" else "The tool"
+        what = {"retrieval": "Retrieval from", "tool": "The tool", "rung": "The lane"}[skipped.stage]
         yield f"{what} {skipped.name} was planned and left out: {clause(skipped.because)}."
+    for wait in evidence.waits:
+        yield f"It waited {seconds(wait.seconds)} for {wait.lane}: {clause(wait.because)}."
     for check in evidence.validations:
         verdict = "kept to it" if check.valid else f"broke it in {count(len(check.errors), 'place')}"
         yield f"The answer of attempt {check.attempt} was held against the contract {check.contract} and {verdict}."

@@ -22,6 +22,7 @@ from typing_extensions import override
 from router.bundle.files import Hosted, LaneSpec
 from router.errors import (
     ContextTooLong,
+    LaneErrored,
     LaneMisbehaved,
     LaneOverloaded,
     LaneRateLimited,
@@ -265,6 +266,8 @@ def _of_status(error: openai.APIStatusError, lane: str, now: float) -> RouterErr
             return LaneRateLimited(lane, said, wait)
         case 503 | 529:
             return LaneOverloaded(lane, said, wait)
+        case status if status >= 500:
+            return LaneErrored(lane, said, wait)
         case _:
             return LaneMisbehaved(lane, said, wait)
 

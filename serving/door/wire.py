@@ -14,6 +14,7 @@ from router.errors import (
     ContextTooLong,
     DoorRefused,
     EvidenceUnavailable,
+    LaneErrored,
     LaneFailed,
     LaneMisbehaved,
     LaneOverloaded,
@@ -44,7 +45,15 @@ _NAMES: Final = {type_: name for name, type_ in _EVENTS.items()}
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {name: TypeAdapter(type_) for name, type_ in _EVENTS.items()}
 _LANE_ERRORS: Final[dict[str, type[LaneFailed]]] = {
     error.__name__: error
-    for error in (LaneTimeout, LaneUnreachable, LaneOverloaded, LaneRateLimited, LaneQuotaExhausted, LaneMisbehaved)
+    for error in (
+        LaneTimeout,
+        LaneUnreachable,
+        LaneOverloaded,
+        LaneRateLimited,
+        LaneQuotaExhausted,
+        LaneMisbehaved,
+        LaneErrored,
+    )
 }
 _CALLER_ERRORS: Final[dict[str, type[ContextTooLong | SchemaRefused]]] = {
     error.__name__: error for error in (ContextTooLong, SchemaRefused)

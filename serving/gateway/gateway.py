@@ -28,7 +28,7 @@ from router.contract import (
 )
 from router.decide import refusal_of
 from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
-from router.execute import Batch, Climbed, Run, execute
+from router.execute import Batch, Climbed, LaneHealth, Run, execute
 from router.labels import at_most, join
 from router.lane import Lane, Refusal, Stop, TextDelta, Usage
 from router.ports import Clock, Retriever
@@ -54,6 +54,7 @@ class Gateway:
     """Everything that a request needs under one version of the bundle, from its beginning to its end.
 
     `planner` decides. `sample` is shown each request that is about to be answered: it returns at once. `retriever` looks context up.
+    `health` is what this process has seen of its lanes, under any version.
     """
 
     planner: Planner
@@ -62,6 +63,7 @@ class Gateway:
     clock: Clock
     sample: Callable[[RouteRequest, Decision, Bundle, str], None] = _unsampled
     retriever: Retriever | None = None
+    health: LaneHealth = field(default_factory=LaneHealth)
     _open: set[str] = field(default_factory=set)
 
     @property
@@ -227,6 +229,7 @@ class Gateway:
             maps=self.planner.maps,
             superseded=self.planner.superseded,
             retriever=self.retriever,
+            health=self.health,
         )
 
     def _note_skipped(self, decision: Decision, trace: Trace) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.bundle.files import Hosted, LaneSpec, Timeouts
+from router.bundle.files import Hosted, LaneSpec, PeopleSpec, Timeouts
 from router.contract import (
     Decision,
     Finding,
@@ -27,6 +27,7 @@ LANES = {
     "near": LaneSpec(name="near", model="m"),
     "far": LaneSpec(name="far", hosted=HOSTED),
     "exact": LaneSpec(name="exact", model="m", determinism="exact"),
+    "desk": LaneSpec(name="desk", people=PeopleSpec(queue="desk")),
     "slow": LaneSpec(name="slow", model="m", timeouts=Timeouts(first_token_seconds=0.05, gap_seconds=0.05)),
 }
 PERSON = '{"type": "object", "required": ["name"]}'
@@ -60,9 +61,19 @@ def decision(*rungs: tuple[str, tuple[str, ...]], **changes: Any) -> Decision:
 class Bench:
     """A run over scripted lanes, and what came of it."""
 
-    def __init__(self, plan: Decision, *, hold: bool = False, later: Decision | None = None, **scripts: Any) -> None:
+    def __init__(
+        self,
+        plan: Decision,
+        *,
+        hold: bool = False,
+        later: Decision | None = None,
+        run: dict[str, Any] | None = None,
+        **scripts: Any,
+    ) -> None:
+        run = run or {}
         self.lanes = {name: ScriptedLane(_script(script)) for name, script in scripts.items()}
-        self.evidence = MemoryEvidence()
+        self.evidence, self.clock = MemoryEvidence(), ManualClock()
+        self.slept: list[float] = []
         self.plan = plan
         self.climbed: list[Climbed] = []
         self.events: list[LaneEvent] = []
@@ -80,11 +91,18 @@ class Bench:
             ),
             bundle=FakeBundle(),  # type: ignore[arg-type]
             lanes=self.lanes,
-            clock=ManualClock(),
+            clock=self.clock,
             evidence=self.evidence,
             replan=replan,
             hold=hold,
+            sleep=self._sleep,
+            draw=lambda: 0.5,
+            **run,
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.clock.advance(seconds)
 
     def play(self) -> "Bench":
         asyncio.run(self._play())
