@@ -50,7 +50,7 @@ class InService(Frozen):
 
 
 def model_application(spec: ModelSpec, folder: Path) -> str:
-    """Return the name of the Serve application that serves exactly this: another engine setting, other weights or another adapter, another name.
+    """Return the name of the Serve application that serves exactly this: other settings, weights or adapters, another name.
 
     So a model that a new bundle leaves as it was goes on running, and a changed one comes up beside the one it replaces. Where the weights
     are on other machines alone, the settings are all there is to go by.

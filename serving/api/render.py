@@ -1,6 +1,6 @@
 """How does an answer look on the wire? The router's events as OpenAI's chat completion, whole or as server-sent events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class WholeAnswer:
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
     usage: Usage | None = None
     stop: Stop | None = None
+    extension: dict[str, Any] = field(default_factory=dict)
 
     def take(self, events: Iterable[LaneEvent]) -> None:
         """Add a batch."""
@@ -71,6 +72,7 @@ class WholeAnswer:
             message["tool_calls"] = [self.calls[index] for index in sorted(self.calls)]
         if self.reasoning:
             message["reasoning_content"] = "".join(self.reasoning)
+        extended = {"private_lane": self.extension} if self.extension else {}
         return orjson.dumps(
             {
                 "id": f"chatcmpl-{self.trace_id}",
@@ -86,6 +88,7 @@ class WholeAnswer:
                     }
                 ],
                 "usage": _usage(self.usage or Usage(0, 0)),
+                **extended,
             }
         )
 
@@ -104,9 +107,12 @@ class StreamedAnswer:
         self._include_usage = include_usage
         self._usage = Usage(0, 0)
 
-    def opening(self) -> bytes:
-        """The first chunk: who speaks."""
-        return self._before + b'{"role":"assistant","content":""}' + self._after
+    def opening(self, extension: Mapping[str, Any] | None = None) -> bytes:
+        """The first chunk: who speaks, and what is said beside the answer."""
+        first = self._before + b'{"role":"assistant","content":""}' + self._after
+        if not extension:
+            return first
+        return first.removesuffix(b"}\n\n") + b',"private_lane":' + orjson.dumps(extension) + b"}\n\n"
 
     def render(self, events: Iterable[LaneEvent]) -> bytes:
         """Render a batch; neighbouring pieces of text without logprobs become one chunk."""

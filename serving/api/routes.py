@@ -21,6 +21,7 @@ from router.lane import Stop
 from serving.api import metrics
 from serving.api.auth import Caller, Keyring
 from serving.api.embeddings import EmbeddingsAnswer, EmbeddingsAsk, parse_embeddings
+from serving.api.extension import extension_of
 from serving.api.parse import MOST_BODY_BYTES, ChatAsk, parse_chat
 from serving.api.render import StreamedAnswer, WholeAnswer, error_body, error_event
 from serving.gateway import Gateway, Opening, Trace
@@ -184,7 +185,8 @@ async def _whole(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
     if isinstance(opening, Response):
         return opening
     answer.model = opening.model or request.model
-    return Response(answer.body(), media_type=JSON, headers=_headers(trace, opening.decision))
+    answer.extension = extension_of(opening)
+    return Response(answer.body(), _status(opening), media_type=JSON, headers=_headers(trace, opening.decision))
 
 
 async def _embed(admitted: _Admitted[EmbeddingsAsk], trace: Trace) -> Response:
@@ -232,18 +234,26 @@ async def _stream(admitted: _Admitted[ChatAsk], trace: Trace) -> Response:
     answer = StreamedAnswer(
         trace.trace_id, int(time.time()), opening.model or asked.request.model, include_usage=asked.include_usage
     )
-    pieces = _pieces(answer, first, steps, trace)
+    pieces = _pieces(answer, extension_of(opening), first, steps, trace)
     headers = {**_headers(trace, opening.decision), "cache-control": "no-store"}
-    return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
+    return StreamingResponse(pieces, _status(opening), media_type="text/event-stream", headers=headers)
+
+
+def _status(opening: Opening) -> int:
+    return 202 if opening.ticket is not None else 200
 
 
 async def _pieces(
-    answer: StreamedAnswer, first: Batch, steps: AsyncGenerator[Opening | Batch, None], trace: Trace
+    answer: StreamedAnswer,
+    extension: Mapping[str, Any],
+    first: Batch,
+    steps: AsyncGenerator[Opening | Batch, None],
+    trace: Trace,
 ) -> AsyncIterator[bytes]:
     """Render batches as they come. An error in the middle ends the stream in-band, without the end mark."""
     async with aclosing(steps):
         try:
-            yield answer.opening() + answer.render(first) + (answer.closing() if _is_last(first) else b"")
+            yield answer.opening(extension) + answer.render(first) + (answer.closing() if _is_last(first) else b"")
             async for batch in steps:
                 assert not isinstance(batch, Opening), "INVARIANT: one opening"
                 rendered = answer.render(batch)
