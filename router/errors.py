@@ -10,6 +10,10 @@
     ├── PolicyDenied              the boundary lets no lane answer
     ├── UnknownModel              neither a lane nor a model of the bundle
     ├── UnknownTrace              no evidence under that ID (or not yours)
+    ├── ApprovalUnknown           no approval under that ID (or not yours)
+    ├── TicketUnknown             no request waits under that ID (or not yours)
+    ├── TicketSettled             a person has spoken already
+    ├── TicketExpired             nobody spoke in time
     ├── BundleInvalid             the bundle does not check
     ├── NotProved                 nothing can be claimed of every question to the boundary
     ├── EvidenceUnavailable       evidence can't be made durable
@@ -23,6 +27,10 @@
     │   ├── ToolDenied            the boundary does not let it be called with these arguments
     │   ├── ApprovalNeeded        it changes something, and no person's approval came along
     │   ├── ApprovalMismatch      the approval was for another call
+    │   ├── ApprovalPending       it was asked for, and nobody has said yes or no yet
+    │   ├── ApprovalDenied        a person said no
+    │   ├── ApprovalExpired       its time is over
+    │   ├── ApprovalUsed          it was used: it is good for one call
     │   ├── ToolChanged           its definition is not the one that was approved
     │   ├── ToolLoop              a loop of model and tools reached one of its bounds
     │   ├── ToolTimeout           it did not answer in time
@@ -39,6 +47,7 @@
         ├── LaneMisbehaved        malformed or cut answer
         │   └── LaneErrored       an error of the lane's own, which may pass: 5xx
         ├── FoundBeforeLeaving    the deep scan saw more than the label says; `findings` are for the next decision
+        ├── BudgetExhausted       the tenant's day has too little left for it
         ├── LaneClosed            a condition of the boundary's could not be met (a redaction that did not hold)
         ├── LaneRefused           the model refused and the route goes on
         ├── AnswerWithheld        a look at the answer kept it back; `check` names which
@@ -132,6 +141,34 @@ class UnknownTrace(RouterError):
 
     status = 404
     code = "trace_not_found"
+
+
+class ApprovalUnknown(RouterError):
+    """No approval is kept under this ID for this tenant."""
+
+    status = 404
+    code = "approval_not_found"
+
+
+class TicketUnknown(RouterError):
+    """No request waits, or waited, under this ID for this tenant."""
+
+    status = 404
+    code = "request_not_found"
+
+
+class TicketSettled(RouterError):
+    """Something came of this request already: the first word counts."""
+
+    status = 409
+    code = "request_settled"
+
+
+class TicketExpired(RouterError):
+    """Nobody spoke in time, or what came of it is no longer kept."""
+
+    status = 410
+    code = "request_expired"
 
 
 class BundleInvalid(RouterError):
@@ -268,10 +305,39 @@ class ApprovalNeeded(ToolError):
 
 
 class ApprovalMismatch(ToolError):
-    """The approval is for other arguments, another tool or another tenant, or it was used, denied or is over."""
+    """The approval is for other arguments, another tool, another request or another tenant."""
 
     status = 403
     code = "approval_mismatch"
+
+
+class ApprovalPending(ToolError):
+    """The approval was asked for, and waits for a person."""
+
+    status = 202
+    code = "approval_pending"
+    exit_code = 0
+
+
+class ApprovalDenied(ToolError):
+    """A person said no to this call. `because` holds their words."""
+
+    status = 403
+    code = "approval_denied"
+
+
+class ApprovalExpired(ToolError):
+    """Nobody said yes, or nothing was done by it, in time."""
+
+    status = 410
+    code = "approval_expired"
+
+
+class ApprovalUsed(ToolError):
+    """The approval was used, or settled otherwise, before: it is good for one call and one word."""
+
+    status = 409
+    code = "approval_used"
 
 
 class ToolChanged(ToolError):
@@ -380,6 +446,14 @@ class LaneQuotaExhausted(LaneRateLimited):
     """The provider's account has nothing left. Never asked again for this request: only a person can mend it."""
 
     code = "insufficient_quota"
+
+
+class BudgetExhausted(LaneFailed):
+    """What this step could take is more than the tenant's daily budget has left; `retry_after_seconds` is until the day's end."""
+
+    status = 429
+    code = "budget_exhausted"
+    cause = "budget"
 
 
 class LaneMisbehaved(LaneFailed):

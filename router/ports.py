@@ -1,7 +1,9 @@
 """The effects that execution needs, as protocols: time, deep scan, evidence log, context. Lanes have their own (`router.lane`)."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
+from router.approvals import Approval, Binding, Terms
+from router.budgets import Amounts, Held, Step
 from router.contract import Chunk, EvidenceEvent, Finding, RetrievalPlan
 from router.redact import Placeholders
 from router.tools import ToolResult, ToolUse
@@ -60,4 +62,47 @@ class Retriever(Protocol):
 
     async def retrieve(self, query: str, plan: RetrievalPlan, org: str) -> tuple[Chunk, ...]:
         """Return the nearest chunks that `org` may see at the plan's clearance, best first. Raises `RetrievalUnavailable`."""
+        ...
+
+
+class Approvals(Protocol):
+    """People's word on calls of tools, owned by the keeper. What it can't tell is no yes: `StateUnavailable`."""
+
+    async def ask(self, binding: Binding, arguments: str, terms: Terms) -> Approval:
+        """Ask for a yes to exactly this call; `arguments` is its canonical text, which the approver is shown."""
+        ...
+
+    async def look(self, org: str, approval: str) -> Approval:
+        """Return how an approval stands. Raises `ApprovalUnknown`."""
+        ...
+
+    async def settle(self, org: str, approval: str, outcome: Literal["granted", "denied"], by: str) -> Approval:
+        """Grant or deny, by a key's ID. Raises `ApprovalUnknown`, `ApprovalExpired`, `ApprovalUsed`, `NotPermitted`."""
+        ...
+
+    async def consume(self, approval: str, binding: Binding) -> Approval:
+        """Use a yes up for exactly this call; only once this has returned may the tool run.
+
+        Raises `ApprovalUnknown`, `ApprovalMismatch`, `ApprovalPending`, `ApprovalDenied`, `ApprovalUsed`, `ApprovalExpired`.
+        """
+        ...
+
+
+class Purse(Protocol):
+    """The tenants' daily budgets, owned by the keeper: reserved before a step takes anything, settled after."""
+
+    def usd_left(self, org: str) -> float | None:
+        """Return how many dollars a tenant's day has left, as seen a moment ago; None: no limit, or not known without asking."""
+        ...
+
+    def seconds_left(self, org: str) -> float:
+        """Return how long the tenant's day goes on."""
+        ...
+
+    async def reserve(self, step: Step, most: Amounts) -> Held | None:
+        """Set aside what a step may take at most; None: nothing is limited. Raises `BudgetExhausted`, `StateUnavailable`."""
+        ...
+
+    def settle(self, held: Held, used: Amounts) -> None:
+        """Say what a step took. Does not wait: what gets lost on the way counts as reserved."""
         ...

@@ -24,6 +24,7 @@ class State(Frozen):
     prompt's messages were part of them. `session_unknown`: the owner could not be asked; the request is then treated as restricted.
     `late_findings`: what was found after the first decision (a deep scan), input to the second. `route`: the one that an earlier decision
     of this request took, where all that came since is context and tools' results: they change its label, not what it is about.
+    `usd_left`: what the tenant's day has left to spend (None: no limit, or not known): a hosted lane that could cost more is closed.
     """
 
     lanes_off: dict[str, str] = Field(default_factory=dict)
@@ -33,3 +34,4 @@ class State(Frozen):
     session_unknown: bool = False
     late_findings: tuple[Finding, ...] = ()
     route: str | None = None
+    usd_left: float | None = Field(default=None, ge=0)

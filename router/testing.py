@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
+from router.approvals import Approval, Binding, Terms, unusable
+from router.budgets import NANOS, Account, Amounts, Held, Limits, Step, lacking
 from router.classify.heads import Alarms
 from router.contract import EvidenceEvent, Finding, Label, Mode, Topic
-from router.errors import StateUnavailable
+from router.errors import ApprovalMismatch, ApprovalUnknown, BudgetExhausted, StateUnavailable
 from router.labels import join
 from router.lane import LaneCall, LaneEvent
 from router.redact import Placeholders
@@ -57,6 +60,82 @@ class MemoryMaps:
     async def keep(self, org: str, session: str, placeholders: Placeholders) -> None:
         """Join and keep."""
         self.kept[org, session] = (await self.recall(org, session)).joined(placeholders)
+
+
+@dataclass
+class MemoryApprovals:
+    """Approvals in memory, which never expire. `arguments` are those that an approver would be shown."""
+
+    kept: dict[str, Approval] = field(default_factory=dict)
+    arguments: dict[str, str] = field(default_factory=dict)
+
+    async def ask(self, binding: Binding, arguments: str, terms: Terms) -> Approval:
+        """Keep the question."""
+        name = f"apr_{len(self.kept) + 1}"
+        asked = Approval(id=name, binding=binding, terms=terms, state="waiting", asked_at=0, expires_at=terms.seconds)
+        self.kept[name], self.arguments[name] = asked, arguments
+        return asked
+
+    async def look(self, org: str, approval: str) -> Approval:
+        """Return it as it stands."""
+        found = self.kept.get(approval)
+        if found is None or found.binding.org != org:
+            raise ApprovalUnknown("no approval under this ID for this key's tenant")
+        return found
+
+    async def settle(self, org: str, approval: str, outcome: Literal["granted", "denied"], by: str) -> Approval:
+        """Grant or deny."""
+        settled = (await self.look(org, approval)).model_copy(update={"state": outcome, "settled_by": by})
+        self.kept[approval] = settled
+        return settled
+
+    async def consume(self, approval: str, binding: Binding) -> Approval:
+        """Use it up."""
+        found = await self.look(binding.org, approval)
+        if found.binding != binding:
+            raise ApprovalMismatch(binding.tool, "the approval is for another call")
+        if (error := unusable(found)) is not None:
+            raise error
+        self.kept[approval] = used = found.model_copy(update={"state": "used"})
+        return used
+
+
+@dataclass
+class MemoryPurse:
+    """One budget for everybody, in memory. `held` are the steps that were not settled yet."""
+
+    limits: Limits = field(default_factory=Limits)
+    spent: Amounts = field(default_factory=Amounts)
+    held: dict[str, Held] = field(default_factory=dict)
+    settled: list[tuple[Held, Amounts]] = field(default_factory=list)
+
+    def usd_left(self, org: str) -> float | None:
+        """Return what is neither spent nor held."""
+        return None if self.limits.cost is None else max(0, self.limits.cost - self._taken().cost) / NANOS
+
+    def seconds_left(self, org: str) -> float:
+        """Return an hour."""
+        return 3600.0
+
+    async def reserve(self, step: Step, most: Amounts) -> Held | None:
+        """Set aside."""
+        if self.limits == Limits():
+            return None
+        short = lacking(Account(org=step.org, limits=self.limits), self._taken(), most)
+        if short is not None:
+            raise BudgetExhausted(step.lane, short.says(), self.seconds_left(step.org))
+        held = Held(f"held-{len(self.held) + len(self.settled)}", step, most)
+        self.held[held.id] = held
+        return held
+
+    def settle(self, held: Held, used: Amounts) -> None:
+        """Put what was used in the place of what was held."""
+        del self.held[held.id]
+        self.spent += used
+        self.settled.append((held, used))
+
+    def _taken(self) -> Amounts:
+        return sum((one.amounts for one in self.held.values()), start=self.spent)
 
 
 @dataclass

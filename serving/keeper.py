@@ -13,8 +13,14 @@ from typing import Any, Final, Protocol
 from router.contract import Frozen
 from router.errors import LaneUnreachable
 from router.redact import Placeholders, PlaceholderTaken
+from serving.budgets.accounts import BudgetAccounts
+from serving.budgets.wire import ASK as BUDGET_ASK
+from serving.budgets.wire import Reserve, Settle
 from serving.door.wire import DoorStatus
 from serving.hosted import door_client_of, door_status
+from serving.people.moments import this_moment
+from serving.people.owner import PeopleOwner
+from serving.people.wire import ASK as PEOPLE_ASK
 from serving.redaction_maps import RedactionMaps
 from serving.sessions import Remembered, Seen, Sessions
 from serving.settings import Settings
@@ -33,6 +39,8 @@ class Keeper:
         self._door = door_client_of(settings)
         self._sessions = Sessions(settings.state_file, time.time)
         self._maps = RedactionMaps(settings.state_file, settings.redaction_key_file, time.time)
+        self._people = PeopleOwner(settings.state_file, settings.people_key_file, this_moment)
+        self._budgets = BudgetAccounts(settings.state_file, time.time)
 
     async def recall_session(self, org: str, session: str, spans: list[str]) -> str:
         """Return what a session knows, and of these messages in particular, as JSON."""
@@ -54,9 +62,23 @@ class Keeper:
             return False
         return True
 
+    async def people(self, ask: str) -> str:
+        """Answer about approvals and waiting requests (`serving.people.wire`, as JSON)."""
+        return self._people.answer(PEOPLE_ASK.validate_json(ask)).model_dump_json()
+
+    async def budget(self, ask: str) -> str:
+        """Reserve or settle (`serving.budgets.wire`, as JSON)."""
+        match BUDGET_ASK.validate_json(ask):
+            case Reserve() as reserve:
+                return self._budgets.reserve(reserve).model_dump_json()
+            case Settle() as settle:
+                return self._budgets.settle(settle).model_dump_json()
+
     async def door(self) -> str:
-        """Return what the door says of itself (`DoorSeen` as JSON). Asked every second, it also purges expired redaction maps."""
+        """Return what the door says of itself (`DoorSeen` as JSON). Asked every second, it also purges what has expired."""
         self._maps.purge()
+        self._people.purge()
+        self._budgets.purge()
         try:
             seen = DoorSeen(status=await door_status(self._door))
         except LaneUnreachable as error:

@@ -1,4 +1,4 @@
-"""Which secrets does this box make for itself? Permit keys, a salt, the maps' key, API keys: once, readable by the owner alone."""
+"""Which secrets does this box make for itself? Permit keys, a salt, keys to seal with, API keys: once, readable by the owner alone."""
 
 import os
 import secrets
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from router.bundle import Bundle
 from serving.lockout import Lockout
+from serving.people.seal import KEY_BYTES as PEOPLE_KEY_BYTES
 from serving.redaction_maps import KEY_BYTES
 from serving.settings import Settings
 
@@ -29,6 +30,8 @@ def ensure_secrets(settings: Settings, bundle: Bundle) -> None:
         _write(settings.salt_file, secrets.token_bytes(32))
     if not settings.redaction_key_file.exists():
         _write(settings.redaction_key_file, secrets.token_bytes(KEY_BYTES))
+    if not settings.people_key_file.exists():
+        _write(settings.people_key_file, secrets.token_bytes(PEOPLE_KEY_BYTES))
     if not settings.ray_token_file.exists():
         _write(settings.ray_token_file, secrets.token_hex(32).encode())
     minted = orjson.loads(settings.keys_file.read_bytes()) if settings.keys_file.exists() else {}

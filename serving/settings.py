@@ -92,6 +92,11 @@ class Settings(Frozen):
         return self.home / "redaction.key"
 
     @property
+    def people_key_file(self) -> Path:
+        """Key with which the keeper encrypts what waits for people (0600)."""
+        return self.home / "people.key"
+
+    @property
     def ray_token_file(self) -> Path:
         """Token that Ray's ports on this box ask for (0600)."""
         return self.home / "ray.token"

@@ -233,6 +233,7 @@ def _tiers_and_tenants(source: Source) -> None:
                     "tiers.yaml", line, f"no profile for the tier `{tier}`", "add one: what does the tier demand?"
                 )
     tools = {tool.name for tool in source.tools.values()}
+    routes = {route.id for route in source.routes.routes} if source.routes else set()
     for index, tenant in enumerate(source.tenants.tenants if source.tenants else ()):
         for at, lane in enumerate(tenant.lanes if source.lanes else ()):
             line = source.line("tenants.yaml", "tenants", index, "lanes", at)
@@ -240,6 +241,9 @@ def _tiers_and_tenants(source: Source) -> None:
         for at, tool in enumerate(tenant.tools):
             line = source.line("tenants.yaml", "tenants", index, "tools", at)
             unknown(source, "tenants.yaml", line, "tool", tool, tools, "tools/")
+        for route in tenant.daily_by_route if source.routes else ():
+            line = source.line("tenants.yaml", "tenants", index, "daily_by_route", route)
+            unknown(source, "tenants.yaml", line, "route", route, routes, "routes.yaml")
         for at, key in enumerate(tenant.keys if source.lanes else ()):
             line = source.line("tenants.yaml", "tenants", index, "keys", at)
             for lane in key.lanes:

@@ -4,8 +4,8 @@ from router.bundle.files.demands import Demand, deeper, least
 from router.bundle.files.demands import join as join_demands
 from router.contract import CONCERNS, Budgets, ClosedRung, Decision, Redacts, RetrievalPlan, Rung, Sampling
 from router.decide.context import lower
-from router.decide.rungs import OFF_NOW, TOO_DEAR, TOO_LONG
-from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
+from router.decide.rungs import DAY_SPENT, OFF_NOW, TOO_DEAR, TOO_LONG
+from router.errors import BudgetExhausted, ContextTooLong, LaneOverloaded, PolicyDenied, RouterError
 from router.labels import highest, join
 
 NARROWED = "a later decision no longer holds this rung"
@@ -123,6 +123,9 @@ def refusal_of(decision: Decision) -> RouterError | None:
     for rung in decision.closed:
         if rung.because.startswith(OFF_NOW):
             return LaneOverloaded(rung.lane, rung.because)
+    for rung in decision.closed:
+        if rung.because.startswith(DAY_SPENT):
+            return BudgetExhausted(rung.lane, rung.because)
     for rung in decision.closed:
         if rung.because.startswith(TOO_LONG):
             return ContextTooLong(f"lane {rung.lane}: {rung.because.removeprefix(TOO_LONG)}", "messages")

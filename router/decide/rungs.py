@@ -17,6 +17,7 @@ KEY_LANES: Final = "key-lanes"
 OFF_NOW: Final = "off now: "
 TOO_LONG: Final = "too long: "
 TOO_DEAR: Final = "over budget: "
+DAY_SPENT: Final = "the day's budget: "
 _BY_POLICY: Final = frozenset({"boundary", "egress", "profile", "tenant"})
 LEAST_ANSWER_TOKENS: Final = 256
 """A lane must have room for this much answer (or all of a shorter budget) after the prompt."""
@@ -123,7 +124,7 @@ def gate_of(lane: LaneSpec, asked: Asked, bundle: Bundle, state: State) -> Gate:
         return Gate(lane, "boundary", verdict.because, verdict.policies)
     if lane.name in state.lanes_off:
         return Gate(lane, "state", f"{OFF_NOW}{state.lanes_off[lane.name]}", verdict.policies)
-    if closed := _too_long(lane, asked, bundle) or _too_dear(lane, asked):
+    if closed := _too_long(lane, asked, bundle) or _too_dear(lane, asked, state):
         return Gate(lane, "length" if closed.startswith(TOO_LONG) else "cost", closed, verdict.policies)
     return Gate(lane, None, "", verdict.policies, redacts)
 
@@ -146,12 +147,14 @@ def _too_long(lane: LaneSpec, asked: Asked, bundle: Bundle) -> str | None:
     return None
 
 
-def _too_dear(lane: LaneSpec, asked: Asked) -> str | None:
-    """At worst, that is with an answer of full length."""
+def _too_dear(lane: LaneSpec, asked: Asked, state: State) -> str | None:
+    """At worst, that is with an answer of full length: for this request, or for what its tenant's day has left."""
     price = lane.price
     cost = (asked.input_tokens * price.input_usd + asked.budgets.output_tokens * price.output_usd) / 1_000_000
     if asked.cost_limited and cost > asked.budgets.cost_usd:
         return f"{TOO_DEAR}it could cost ${cost:.4f}, ${asked.budgets.cost_usd:.4f} is allowed"
+    if state.usd_left is not None and cost > state.usd_left:
+        return f"{DAY_SPENT}it could cost ${cost:.4f}, ${state.usd_left:.4f} is left of the tenant's"
     return None
 
 

@@ -1,8 +1,9 @@
 """Who may ask, for what, with which key? `tenants.yaml`."""
 
 from typing import Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from router.bundle.files.lanes import Egress
 from router.contract import Frozen, Label, Level
@@ -52,6 +53,15 @@ class DailyBudget(Frozen):
     context_chunks: int | None = Field(default=None, ge=0)
     zone: str = "UTC"
 
+    @field_validator("zone")
+    @classmethod
+    def _a_known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone {value!r}: an IANA name as Europe/Berlin, or UTC") from error
+        return value
+
     @property
     def limits(self) -> bool:
         """Whether anything is limited."""
@@ -61,8 +71,9 @@ class DailyBudget(Frozen):
 class TenantSpec(Frozen):
     """`tenants.yaml`, one entry: who may ask, what its requests are labelled at least, which lanes and tools it may use.
 
-    `daily`: what it may use in a day. Where a lane is full, `priority` goes first (higher is earlier), and tenants of one priority share by
-    `weight`. `lanes` and `tools` empty means all of them. `clearance` is up to which level its people may look things up.
+    `daily`: what it may use in a day, `daily_by_route` what those of its requests may that take a route (days are those of
+    `daily`'s zone). Where a lane is full, `priority` goes first (higher is earlier), and tenants of one priority share by `weight`.
+    `lanes` and `tools` empty means all of them. `clearance` is up to which level its people may look things up.
     """
 
     org: str
@@ -73,6 +84,7 @@ class TenantSpec(Frozen):
     lanes: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     daily: DailyBudget = DailyBudget()
+    daily_by_route: dict[str, DailyBudget] = Field(default_factory=dict)
     priority: int = Field(default=0, ge=-10, le=10)
     weight: float = Field(default=1.0, gt=0, le=1000)
 

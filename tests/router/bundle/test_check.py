@@ -35,6 +35,20 @@ def test_the_starter_bundle_checks(starter_folder: Path, heads: ScriptedHeads) -
         ("routes.yaml", "lane: fast_small", "lane: fast_smal", "unknown lane `fast_smal`", "`fast_small`"),
         ("ladders.yaml", "lane: premium", "lane: premum", "unknown lane `premum`", "`premium`"),
         ("tenants.yaml", "tools: [ticket_lookup]", "lanes: [moon]", "unknown lane `moon`", "lanes.yaml"),
+        (
+            "tenants.yaml",
+            "tools: [ticket_lookup]",
+            "daily_by_route: {suport: {cost_usd: 1}}",
+            "unknown route `suport`",
+            "support",
+        ),
+        (
+            "tenants.yaml",
+            "tools: [ticket_lookup]",
+            "daily: {zone: Mars/Olympus}",
+            "no time zone 'Mars/Olympus'",
+            "",
+        ),
         ("lanes.yaml", "model: smollm2-135m-instruct", "model: smollm3", "unknown model `smollm3`", "smollm2"),
         ("routes.yaml", "when: state_changing", "when: state_changing &&", "bad CEL: Syntax error", "docs/policy.md"),
         (

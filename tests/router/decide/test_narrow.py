@@ -23,7 +23,7 @@ from router.contract import (
     Topic,
 )
 from router.decide import decide, narrow, refusal_of
-from router.errors import ContextTooLong, LaneOverloaded, PolicyDenied
+from router.errors import BudgetExhausted, ContextTooLong, LaneOverloaded, PolicyDenied
 from router.labels import at_most
 from router.state import State
 from router.testing import ScriptedHeads
@@ -145,6 +145,7 @@ def test_a_plan_without_rungs_says_whose_fault_it_is(starter: Bundle) -> None:
     off = ClosedRung(lane="premium", model="m", because="off now: breaker open")
     long = off.model_copy(update={"because": "too long: by far"})
     dear = off.model_copy(update={"because": "over budget: by far"})
+    spent = off.model_copy(update={"because": "the day's budget: it could cost more"})
     kept = off.model_copy(update={"because": "it stays", "policies": ("ours", "theirs")})
 
     def told(*rungs: Any) -> Any:
@@ -153,6 +154,7 @@ def test_a_plan_without_rungs_says_whose_fault_it_is(starter: Bundle) -> None:
     assert isinstance(told(kept, long, off), LaneOverloaded)
     assert str(told(kept, long)) == "lane premium: by far"
     assert isinstance(told(kept, long), ContextTooLong)
+    assert isinstance(told(kept, spent, long), BudgetExhausted)
     assert isinstance(told(kept, kept), PolicyDenied)
     assert told(kept, kept).policies == ("ours", "theirs")
     assert str(told(kept)) == "no lane may answer this request (premium: it stays)"

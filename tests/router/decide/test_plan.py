@@ -23,7 +23,7 @@ from router.contract import (
     Topic,
 )
 from router.decide import decide, estimate_tokens, refusal_of
-from router.errors import BadRequest, ContextTooLong, LaneOverloaded, PolicyDenied, UnknownModel
+from router.errors import BadRequest, BudgetExhausted, ContextTooLong, LaneOverloaded, PolicyDenied, UnknownModel
 from router.labels import at_most
 from router.rules import compile_rule
 from router.state import State
@@ -338,6 +338,35 @@ def test_a_lane_that_could_cost_more_than_the_budget_is_closed(starter: Bundle) 
 
     assert decision.closed[0].because.startswith("over budget")
     assert isinstance(refusal_of(decision), PolicyDenied)
+
+
+def test_a_hosted_lane_that_could_cost_more_than_the_day_has_left_is_closed_and_private_ones_go_on(
+    starter: Bundle,
+) -> None:
+    bundle = with_route(starter, lane="premium", fallback={})
+
+    nothing_left = decide(asking("hello"), bundle, State(usd_left=0.0), scan=clean)
+    enough = decide(asking("hello"), bundle, State(usd_left=100.0), scan=clean)
+    private = decide(asking("hello", model="fast_small"), bundle, State(usd_left=0.0), scan=clean)
+
+    assert enough.lane == "premium"
+    assert nothing_left.closed[0].because.startswith("the day's budget: it could cost $")
+    assert nothing_left.closed[0].policies == ()
+    assert private.lane == "fast_small"
+    told = refusal_of(nothing_left)
+    assert isinstance(told, BudgetExhausted)
+    assert told.status == 429
+
+
+@given(one=st.floats(0, 0.1), other=st.floats(0, 0.1))
+def test_less_money_never_opens_a_lane(starter: Bundle, one: float, other: float) -> None:
+    bundle = with_route(starter, lane="premium")
+    less, more = sorted((one, other))
+
+    poorer = decide(asking("hello"), bundle, State(usd_left=less), scan=clean)
+    richer = decide(asking("hello"), bundle, State(usd_left=more), scan=clean)
+
+    assert lanes_of(poorer) <= lanes_of(richer)
 
 
 def test_the_tier_bounds_the_temperature_and_the_caller_outweighs_the_route(starter: Bundle) -> None:
