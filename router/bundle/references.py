@@ -8,6 +8,7 @@ from router.boundary import UNKNOWN, enumerated
 from router.bundle.files import EVIDENCE
 from router.bundle.schemas import schema_findings, schema_problem
 from router.bundle.source import SCHEMA_FILE, Source
+from router.bundle.files.tool_sources import LangChainSource, PythonSource
 from router.bundle.variables import BUILT_IN_CATEGORIES
 from router.contract import RISK_TIERS
 
@@ -260,6 +261,11 @@ def _contracts_and_tools(source: Source) -> None:
                 source.find(
                     file, source.line(file, part), f"{part} {problem[0]}", "make it a valid JSON Schema (draft 2020-12)"
                 )
+        if isinstance(tool.source, PythonSource | LangChainSource):
+            module = f"tools/{tool.source.entry.partition(':')[0]}.py"
+            if module not in source.files:
+                line = source.line(file, "source", "entry")
+                source.find(file, line, f"no file `{module}`", "add it to the bundle, or name one of its modules")
 
 
 def _boundary_names(source: Source) -> None:

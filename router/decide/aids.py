@@ -51,8 +51,8 @@ def aids_of(route: RouteSpec, wanting: Wanting, bundle: Bundle) -> Aids:
         if no := tuple(_against_tool(tool.name, wanting, bundle)):
             withheld.extend(no)
         else:
-            effect = bundle.tools[tool.name].side_effect
-            waits = effect in CHANGES or effect in demand.approvals
+            known = bundle.tools[tool.name]
+            waits = known.needs_person or known.side_effect in demand.approvals
             tools.append(tool.model_copy(update={"needs_approval": True}) if waits else tool)
     return Aids(retrieval, tuple(tools), tuple(withheld))
 

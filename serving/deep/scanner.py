@@ -11,13 +11,12 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from router.contract import Finding
 from router.errors import ScanUnavailable
-from serving.deep.wire import FRAME_BYTES_AT_MOST, LENGTH, decode_findings, encode
+from serving.deep.wire import decode_findings
+from serving.frames import FRAME_BYTES_AT_MOST, encode, next_frame
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +112,7 @@ class DeepScanner:
         try:
             _stdin(worker).write(encode({"texts": texts}))
             await _stdin(worker).drain()
-            findings = decode_findings(await _frame(worker), len(texts))
+            findings = decode_findings(await next_frame(_stdout(worker)), len(texts))
             answered = True
             return findings
         except (OSError, EOFError) as error:
@@ -143,7 +142,7 @@ class DeepScanner:
                 os.setpriority(os.PRIO_PROCESS, worker.pid, _NICE)
             try:
                 async with asyncio.timeout(_START_SECONDS):
-                    hello = await _frame(worker)
+                    hello = await next_frame(_stdout(worker))
             except (TimeoutError, EOFError, ValueError):
                 hello = None
             if hello != {"ready": True}:
@@ -177,19 +176,14 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"OMP_NUM_THREADS": "1"}
 
 
-async def _frame(worker: Process) -> Any:
-    """Read one frame. Raises `EOFError` when the worker ended, `ValueError` for a frame that is none."""
-    assert worker.stdout is not None
-    head = await worker.stdout.readexactly(LENGTH.size)
-    (length,) = LENGTH.unpack(head)
-    if length > FRAME_BYTES_AT_MOST:
-        raise ValueError("the worker's answer is too long")
-    return orjson.loads(await worker.stdout.readexactly(length))
-
-
 def _stdin(worker: Process) -> asyncio.StreamWriter:
     assert worker.stdin is not None
     return worker.stdin
+
+
+def _stdout(worker: Process) -> asyncio.StreamReader:
+    assert worker.stdout is not None
+    return worker.stdout
 
 
 def _kill(worker: Process) -> None:

@@ -4,12 +4,12 @@ Started by `serving.deep.scanner` as `python -m serving.deep.worker`. It has no 
 """
 
 import argparse
-import os
 import sys
 from typing import Any, BinaryIO
 
 from serving.deep.reader import stay_off_the_network
-from serving.deep.wire import encode, encode_findings, read_frame
+from serving.deep.wire import encode_findings
+from serving.frames import encode, only_for_frames, read_frame
 from serving.processes import die_with_parent
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     die_with_parent(parser.parse_args().parent)
     stay_off_the_network()
-    answers = _only_for_frames()
+    answers = only_for_frames()
     answer_all(sys.stdin.buffer, answers)
 
 
@@ -43,13 +43,6 @@ def _answer(question: Any, scan: Any) -> bytes:
         return encode_findings([scan(text) for text in question["texts"]])
     except Exception as error:  # noqa: BLE001
         return encode({"failed": type(error).__name__})
-
-
-def _only_for_frames() -> BinaryIO:
-    """Keep stdout for the frames: what a library prints goes to stderr."""
-    frames = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return frames
 
 
 def _say(answers: BinaryIO, frame: bytes) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from router.errors import ScanUnavailable
-from serving.deep.wire import encode, read_frame
+from serving.frames import encode, read_frame
 from tests.serving.deep.conftest import Scanning
 
 pytestmark = pytest.mark.slow
