@@ -6,9 +6,9 @@ from typing import Final
 
 from router.boundary import UNKNOWN, enumerated
 from router.bundle.files import EVIDENCE
+from router.bundle.files.tool_sources import LangChainSource, PythonSource
 from router.bundle.schemas import schema_findings, schema_problem
 from router.bundle.source import SCHEMA_FILE, Source
-from router.bundle.files.tool_sources import LangChainSource, PythonSource
 from router.bundle.variables import BUILT_IN_CATEGORIES
 from router.contract import RISK_TIERS
 
