@@ -46,6 +46,7 @@ from serving.private.replicas import ReplicaCounts, matter
 from serving.redaction_maps import KeptMaps
 from serving.settings import Settings
 from serving.store import EvidenceStore
+from serving.tools.deployment import TOOLBOX, ToolboxReplica
 from serving.versions import Versions
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ log = logging.getLogger(__name__)
 _INGRESS_ONGOING: Final = 2048
 _KEEPER_ONGOING: Final = 1024
 _DEEP_ONGOING: Final = 64
+_TOOLS_ONGOING: Final = 64
 _LIGHT_CPUS: Final = 0.1
 """Ray CPUs of the ingress and the keeper: reservations, not limits."""
 _AT_THE_HEAD: Final = {"num_cpus": _LIGHT_CPUS, "resources": {HEAD: TAKEN}}
@@ -236,3 +238,14 @@ def deep_scan_application(settings: Settings) -> serve.Application:
         max_ongoing_requests=_DEEP_ONGOING,
         ray_actor_options=_AT_THE_HEAD,
     ).bind(settings)
+
+
+def tools_application(settings: Settings, folder: Path) -> serve.Application:
+    """Return the application that a bundle's server-side tools run in. One replica: its workers answer several calls at once."""
+    return serve.deployment(
+        ToolboxReplica,
+        name=TOOLBOX,
+        num_replicas=1,
+        max_ongoing_requests=_TOOLS_ONGOING,
+        ray_actor_options=_AT_THE_HEAD,
+    ).bind(settings, folder)

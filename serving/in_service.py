@@ -16,6 +16,7 @@ from models.manifest import MANIFEST, weights_hash
 from models.spec import ModelSpec
 from router.contract import Frozen, Sha256
 from router.errors import StateUnavailable
+from router.tools.places import runs_inside
 from serving.change.durable import write_durably
 from serving.private.arguments import adapter_folders
 from serving.settings import Settings
@@ -31,12 +32,16 @@ DEEP_SCAN: Final = "deep-scan"
 
 
 class InService(Frozen):
-    """A version: its bundle's hash and folder, each private model's Serve application, and whether anything may leave under it."""
+    """A version: its bundle's hash and folder, each private model's Serve application, and whether anything may leave under it.
+
+    `tools` is the application that its server-side tools run in, where it has any.
+    """
 
     bundle_hash: Sha256
     folder: Path
     models: dict[str, str]
     hosted: bool
+    tools: str | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +51,8 @@ class InService(Frozen):
     @property
     def applications(self) -> frozenset[str]:
         """The Serve applications that this version needs beside `APP`."""
-        return frozenset(self.models.values()) | ({DEEP_SCAN} if self.hosted else frozenset())
+        beside = {DEEP_SCAN} if self.hosted else set[str]()
+        return frozenset(self.models.values()) | beside | ({self.tools} if self.tools else set())
 
 
 def model_application(spec: ModelSpec, folder: Path) -> str:
@@ -68,7 +74,19 @@ def in_service_of(bundle: "Bundle", models: Path) -> InService:
         folder=bundle.root,
         models={spec.name: model_application(spec, models / spec.folder) for spec in bundle.models.values()},
         hosted=any(lane.is_hosted for lane in bundle.lanes.values()),
+        tools=tools_application(bundle),
     )
+
+
+def tools_application(bundle: "Bundle") -> str | None:
+    """Return the name of the Serve application that runs exactly these tools; None where nothing of them runs here."""
+    if not runs_inside(bundle.tools):
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(path for path in (bundle.root / "tools").rglob("*") if path.is_file()):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(bundle.root).as_posix()}:{len(content)}:".encode() + content)
+    return f"tools-{digest.hexdigest()[:8]}"
 
 
 class Holding(Frozen):

@@ -7,9 +7,10 @@ import sys
 
 from ray import serve
 
-from cluster.render.kuberay import model_application_name
+from cluster.render.kuberay import TOOLS, model_application_name
 from router.bundle import load_bundle
-from serving.app import application, deep_scan_application
+from router.tools.places import runs_inside
+from serving.app import application, deep_scan_application, tools_application
 from serving.in_service import InService, write_in_service
 from serving.private.deployment import private_application
 from serving.private.weights import WeightsPolicy
@@ -35,6 +36,12 @@ def deep_scan(_arguments: dict[str, str]) -> serve.Application:
     return deep_scan_application(read_settings())
 
 
+def tools(_arguments: dict[str, str]) -> serve.Application:
+    """Return the application that the bundle's server-side tools run in."""
+    settings = read_settings()
+    return tools_application(settings, settings.bundle)
+
+
 def prepare() -> None:
     """Make the secrets that the head's home lacks, and say which applications serve the bundle: its init container runs this."""
     settings = read_settings()
@@ -47,6 +54,7 @@ def prepare() -> None:
             folder=bundle.root,
             models={name: model_application_name(name) for name in bundle.models},
             hosted=any(one.is_hosted for one in bundle.lanes.values()),
+            tools=TOOLS if runs_inside(bundle.tools) else None,
         ),
     )
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -162,6 +163,11 @@ class Settings(Frozen):
         return self.home / "leak-sample.json"
 
     @property
+    def tool_state(self) -> Path:
+        """What the bundle's own tools keep between calls: they get it as `LANE_TOOL_STATE`."""
+        return self.home / "tool-state"
+
+    @property
     def samples(self) -> Path:
         """Sealed samples, `left.sqlite` (the door's) and `stayed.sqlite` (the ingress's), and `verdicts.sqlite` (the judge's)."""
         return self.home / "samples"
@@ -222,6 +228,11 @@ def _address(variable: str, form: str, because: str) -> str | None:
     if given is not None and not re.fullmatch(form, given):
         raise BadRequest(f"{variable}: {because}", variable)
     return given
+
+
+def named_variables(names: Iterable[str]) -> dict[str, str]:
+    """Return the variables that the bundle's tools name, as far as they are set here."""
+    return {name: value for name in names if (value := os.environ.get(name))}
 
 
 def _path_in(variable: str) -> Path | None:

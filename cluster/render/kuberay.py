@@ -18,8 +18,11 @@ from cluster.nodes.resources import offered_by
 from cluster.nodes.units import RAY_METRICS_PORT
 from cluster.render import pods
 from router.bundle import Bundle
+from router.tools.places import runs_inside
 
 RAY_VERSION: Final = "2.60.0"
+TOOLS: Final = "tools"
+"""The application that the bundle's server-side tools run in."""
 _DASHBOARD_PORT: Final = 8265
 _GIB_FOR_THE_SYSTEM: Final = 4
 _Yaml = Mapping[str, Any]
@@ -55,6 +58,7 @@ def serve_config(bundle: Bundle) -> _Yaml:
         "applications": [
             _application("lane", "lane", "/"),
             *([_application("deep-scan", "deep_scan", None)] if hosted else []),
+            *([_application(TOOLS, "tools", None)] if runs_inside(bundle.tools) else []),
             *(_application(model_application_name(name), "model", None, {"name": name}) for name in bundle.models),
         ],
     }

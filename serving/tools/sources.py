@@ -20,6 +20,20 @@ TOOLS_FOLDER: Final = "tools"
 STATE: Final = "LANE_TOOL_STATE"
 
 
+def variables_of(tools: Mapping[str, ToolFile]) -> frozenset[str]:
+    """The variables that sources which run here name: what a call over HTTP is authorised with is the door's alone."""
+    found: set[str] = set()
+    for tool in tools.values():
+        match tool.source:
+            case PythonSource() | LangChainSource() | McpSource(url=None):
+                found |= set(tool.source.env)
+            case SqlSource():
+                found.add(tool.source.dsn_env)
+            case McpSource() | OpenApiSource() | None:
+                pass
+    return frozenset(found)
+
+
 class NoWayOut:
     """The way out where there is none: a call over HTTP goes by the door alone."""
 

@@ -49,6 +49,7 @@ def test_serve_takes_its_configuration_and_each_path_leads_to_a_builder(starter:
     assert [one.name for one in config.applications] == [
         "lane",
         "deep-scan",
+        "tools",
         *(f"model-{name}" for name in starter.models),
     ]
     for one in config.applications:
