@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from router.boundary import RetrieveQuestion, ToolQuestion
 from router.bundle import Bundle
 from router.bundle.files import RouteSpec, TenantSpec
-from router.bundle.files.demands import CHANGES, Demand
+from router.bundle.files.demands import Demand
 from router.contract import Concern, Label, PolicyFired, RetrievalPlan, RiskTier, RouteRequest, ToolPlan
 from router.decide.context import lower, retrieval_of
 

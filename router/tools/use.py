@@ -17,7 +17,8 @@ class ToolUse:
 
     `label` is that of the arguments: what was put into them came from a text under it. `risk_tier`, `attack`, `harm` are the
     decision's; left out, the tier is the one under which a tool may do least. `approval` is the ID of a person's approval, for a tool
-    that changes anything. `idempotency_key` None takes `default_key`. `seconds_left` shortens the tool's own timeout.
+    that changes anything, and for any other where the plan says so (`needs_approval`). `idempotency_key` None takes `default_key`.
+    `seconds_left` shortens the tool's own timeout.
     """
 
     trace_id: str
@@ -28,6 +29,7 @@ class ToolUse:
     label: Label
     idempotency_key: str | None = None
     approval: str | None = None
+    needs_approval: bool = False
     risk_tier: RiskTier = "restricted"
     attack: Concern = "clear"
     harm: Concern = "clear"

@@ -69,7 +69,8 @@ class GuardedToolBox:
         exactly = replace(use, arguments_json=arguments, label=label)
         self._check_boundary(tool, exactly)
         # Last, because it is used up by this: what another check refuses must not cost a person's yes.
-        if tool.needs_person:
+        needs_person = tool.needs_person or use.needs_approval
+        if needs_person:
             if use.approval is None:
                 raise ApprovalNeeded(tool.name, "a person has to approve exactly these arguments first")
             await self.consume(exactly, arguments)
@@ -84,7 +85,7 @@ class GuardedToolBox:
             seconds=self.clock.monotonic() - began,
             arguments_sha256=exactly.arguments_sha256,
             concern=concern,
-            approval=use.approval if tool.needs_person else None,
+            approval=use.approval if needs_person else None,
         )
 
     def _known(self, use: ToolUse) -> ToolFile:

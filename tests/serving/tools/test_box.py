@@ -192,6 +192,11 @@ def test_a_reading_tool_can_ask_for_a_person_too(starter: Bundle) -> None:
         called(box_of(bundle, lambda _: TICKET), use())
 
 
+def test_so_can_the_plan(starter: Bundle) -> None:
+    with pytest.raises(ApprovalNeeded):
+        called(box_of(starter, lambda _: TICKET), use(needs_approval=True))
+
+
 # ------------------------------------------------------------------ what comes back
 
 
