@@ -41,6 +41,7 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
         schema_name=schema_name,
         json_schema=schema_json,
         cache_salt=run.cache_salt,
+        continue_from=step.begun or None,
         may_leave=any("overload" in each.on and run.bundle.lanes[each.lane].is_hosted for each in decision.ladder),
     )
 

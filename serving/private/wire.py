@@ -53,6 +53,9 @@ def chat_body(call: LaneCall, abilities: Abilities) -> Json:
         "frequency_penalty": sampling.frequency_penalty,
         "cache_salt": call.cache_salt,
     }
+    if call.continue_from is not None:
+        body["messages"].append({"role": "assistant", "content": call.continue_from})
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
     if sampling.ignore_eos:
