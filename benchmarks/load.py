@@ -92,8 +92,8 @@ async def ask(target: Target, prompt: str, tokens: int) -> Sample:
     started = time.perf_counter()
     reader, writer = await asyncio.open_connection(target.host, target.port)
     try:
-        writer.write(_head(target, len(body)) + body)
-        first, answer = await _read_answer(reader)
+        writer.write(head(target, len(body)) + body)
+        first, answer = await read_answer(reader)
     finally:
         writer.close()
     ended = time.perf_counter()
@@ -103,7 +103,7 @@ async def ask(target: Target, prompt: str, tokens: int) -> Sample:
     return Sample(first - started, ended - started, int(usage[1]))
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> tuple[float | None, bytes]:
+async def read_answer(reader: asyncio.StreamReader) -> tuple[float | None, bytes]:
     """Return when the first token came, and all bytes up to the stream's end."""
     first, answer = None, b""
     while piece := await reader.read(_READ_BYTES):
@@ -115,7 +115,8 @@ async def _read_answer(reader: asyncio.StreamReader) -> tuple[float | None, byte
     return first, answer
 
 
-def _head(target: Target, length: int) -> bytes:
+def head(target: Target, length: int) -> bytes:
+    """Return a request's head, for a body of so many bytes."""
     lines = [
         "POST /v1/chat/completions HTTP/1.1",
         f"Host: {target.host}:{target.port}",

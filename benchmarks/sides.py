@@ -22,7 +22,8 @@ from serving.secrets import ensure_secrets
 from serving.settings import Settings
 
 INTERVAL_VARIABLE = "LANE_STUB_SECONDS_PER_TOKEN"
-"""Tells the stub engine its rate. Kept here: who starts a server need not load Ray for it."""
+SLOTS_VARIABLE = "LANE_STUB_SLOTS"
+"""They tell the stub engine its rate, and how many it answers at once. Kept here: who starts a server need not load Ray for it."""
 _READY_SECONDS = 600.0
 _STOP_SECONDS = 90.0
 _LAST_BYTES = 2000
@@ -74,17 +75,27 @@ def bare_stub(interval_seconds: float) -> Generator[Target]:
 @contextmanager
 def stub_system(settings: Settings, bundle: Bundle, lane: str, interval_seconds: float) -> Generator[Target]:
     """The cluster as it is, with canned tokens in place of the engine. Without the door: nothing here goes out."""
+    with stub_keys(settings, bundle, interval_seconds) as (own, keys):
+        yield Target(own.host, own.port, lane, keys[_KEY])
+
+
+@contextmanager
+def stub_keys(
+    settings: Settings, bundle: Bundle, interval_seconds: float, slots: int | None = None
+) -> Generator[tuple[Settings, dict[str, str]]]:
+    """Yield where that cluster answers, and its keys. `slots`: how many requests the stub answers at once (None: all)."""
     with tempfile.TemporaryDirectory(prefix="lane-bench-") as home:
         own = settings.model_copy(update={"home": Path(home) / "home", "port": _free_port()})
         ensure_secrets(own, bundle)
         environment = _environment() | {
             "RAY_AUTH_TOKEN_PATH": str(own.ray_token_file),
             INTERVAL_VARIABLE: str(interval_seconds),
+            **({} if slots is None else {SLOTS_VARIABLE: str(slots)}),
         }
         command = [sys.executable, "-m", "benchmarks.stub_engine", "--settings", own.model_dump_json()]
         command += ["--parent", str(os.getpid())]
         with _process(command, environment, f"http://{own.host}:{own.port}/readyz"):
-            yield _target(own, lane)
+            yield own, orjson.loads(own.keys_file.read_bytes())
 
 
 def _target(settings: Settings, lane: str) -> Target:

@@ -10,17 +10,20 @@ import logging
 import os
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from ray import serve
 
-from benchmarks.sides import INTERVAL_VARIABLE
+from benchmarks.sides import INTERVAL_VARIABLE, SLOTS_VARIABLE
 from models.spec import ModelSpec
 from router.lane import LaneCall, LaneEvent, Stop, TextDelta, Usage
+from router.queueing import EngineLoad
 from serving.cluster_process import run
 from serving.private.deployment import Item, deployment_name, replica_stream
+from serving.private.pulse import tell_forever
 from serving.processes import die_with_parent
 from serving.settings import Settings
 
@@ -33,28 +36,54 @@ def seconds_per_token() -> float:
     return float(os.environ.get(INTERVAL_VARIABLE, "0.02"))
 
 
+def slots() -> int | None:
+    """Return how many requests the benchmark lets the stub answer at once."""
+    given = os.environ.get(SLOTS_VARIABLE)
+    return None if given is None else int(given)
+
+
 class StubEngine:
-    """Answers as an engine would that makes a token every so many seconds, whatever it is asked."""
+    """Answers as an engine would that makes a token every so many seconds, whatever it is asked.
+
+    `slots` are answered at once, the others wait in the order in which they came, as in vLLM; None: all at once.
+    """
+
+    def __init__(self, slots: int | None) -> None:
+        self._slots, self._opened = slots, 0
+        self._batch = asyncio.Semaphore(slots) if slots is not None else nullcontext()
+
+    @property
+    def load(self) -> EngineLoad:
+        """What an engine's scheduler would say."""
+        running = self._opened if self._slots is None else min(self._opened, self._slots)
+        return EngineLoad(self._opened, running, self._opened - running)
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Yield the tokens, then usage and end."""
         interval = seconds_per_token()
-        for _ in range(call.max_tokens):
-            await asyncio.sleep(interval)
-            yield (TextDelta(WORD),)
-        yield (Usage(INPUT_TOKENS, call.max_tokens), Stop("length", "stub"))
+        self._opened += 1
+        try:
+            async with self._batch:
+                for _ in range(call.max_tokens):
+                    await asyncio.sleep(interval)
+                    yield (TextDelta(WORD),)
+                yield (Usage(INPUT_TOKENS, call.max_tokens), Stop("length", "stub"))
+        finally:
+            self._opened -= 1
 
 
 class StubModel:
     """A replica with the stub in place of the engine; the same methods, the same options."""
 
-    def __init__(self) -> None:
-        self._engine = StubEngine()
+    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it.
+        self._engine = StubEngine(slots())
+        self._telling = asyncio.create_task(tell_forever(lambda: self._engine.load))
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
         """Answer a call."""
-        async for item in replica_stream(self._engine, call):
-            yield item
+        async with aclosing(replica_stream(self._engine, call)) as items:  # type: ignore[type-var]
+            async for item in items:
+                yield item
 
     async def check_health(self) -> None:
         """It is always well."""

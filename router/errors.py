@@ -41,7 +41,8 @@
         ├── LaneTimeout           no connection, first token, next token or end in time
         ├── LaneUnreachable       connection refused, reset, DNS, TLS
         ├── LaneOverloaded        the lane is full
-        │   └── LaneStarting      its model had no replica, and the first one is on its way
+        │   ├── LaneStarting      its model had no replica, and the first one is on its way
+        │   └── LaneSaturated     its engines are full, and no place comes free in time
         ├── LaneRateLimited       the provider said 429
         │   └── LaneQuotaExhausted  what was paid for is used up: waiting does not help
         ├── LaneMisbehaved        malformed or cut answer
@@ -432,6 +433,13 @@ class LaneStarting(LaneOverloaded):
     """The lane's model was scaled to nothing; its start takes longer than this request can wait, and goes on."""
 
     code = "lane_starting"
+
+
+class LaneSaturated(LaneOverloaded):
+    """The lane's engines are full: what may leave goes on to the next rung, what may not found no place in its time."""
+
+    status = 429
+    code = "lane_saturated"
 
 
 class LaneRateLimited(LaneFailed):

@@ -21,11 +21,13 @@ from ray.serve.handle import DeploymentHandle
 from cluster.nodes.resources import HEAD, TAKEN
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
+from router.bundle.files import LaneSpec
 from router.errors import BundleInvalid
 from router.execute import LaneHealth
 from router.lane import Lane
 from router.ports import DeepScan
 from router.scan import warm
+from serving.admission import AdmittedLane, Rooms, Standings, onward, out
 from serving.api.auth import Keyring
 from serving.api.routes import Api, Version, make_api
 from serving.change.errors import HistoryBroken
@@ -42,6 +44,7 @@ from serving.lockout import Lockout, lane_switches
 from serving.permit_keys import read_private_key
 from serving.private.deployment import deployment_name
 from serving.private.lane import private_lane
+from serving.private.pulse import Pulses
 from serving.private.replicas import ReplicaCounts, matter
 from serving.redaction_maps import KeptMaps
 from serving.settings import Settings
@@ -82,6 +85,8 @@ class Ingress:
         self._maps = KeptMaps(keeper)
         self._replicas = ReplicaCounts()
         self._health = LaneHealth()
+        self._pulses = Pulses(time.monotonic)
+        self._rooms = Rooms(self._pulses.of, lambda: serve.get_replica_context().world_size, time.monotonic)
         self._deep = DeepScanClient(DeploymentHandle(DEEP_SCAN, DEEP_SCAN), time.monotonic)
         self._door = door_client_of(settings)
         self._permit_key = read_private_key(settings.permit_key_file)
@@ -107,6 +112,7 @@ class Ingress:
             group.create_task(self._keeper.refresh_forever())
             group.create_task(self._deep.refresh_forever(lambda: self._versions.in_service.hosted))
             group.create_task(self._replicas.refresh_forever(lambda: matter(self._versions.models)))
+            group.create_task(self._pulses.refresh_forever(self._rooms.look))
             group.create_task(self._versions.follow_forever())
 
     def _version(self, in_service: InService) -> Version:
@@ -165,16 +171,31 @@ class Ingress:
             return ()
 
     def _lanes(self, bundle: Bundle, models: Mapping[str, DeploymentHandle]) -> dict[str, Lane]:
+        standings = Standings(bundle.tenants.values())
         lanes: dict[str, Lane] = {
-            spec.name: private_lane(models[str(spec.base_model)], bundle.models[str(spec.base_model)], self._replicas)
+            spec.name: self._private(spec, models[str(spec.base_model)], bundle, standings)
             for spec in bundle.lanes.values()
-            if spec.hosted is None
+            if spec.model is not None
         }
         last_look = partial(look_again, deep=self._deep_scan(bundle, lanes), tiers=bundle.tiers)
         for spec in bundle.lanes.values():
             if spec.hosted is not None:
-                lanes[spec.name] = HostedLane(spec, spec.hosted, self._door, self._permit_key, time.time, last_look)
+                hosted = HostedLane(spec, spec.hosted, self._door, self._permit_key, time.time, last_look)
+                lanes[spec.name] = self._limited(hosted, spec, standings)
         return lanes
+
+    def _private(self, spec: LaneSpec, handle: DeploymentHandle, bundle: Bundle, standings: Standings) -> Lane:
+        model = bundle.models[str(spec.base_model)]
+        lane, gate = private_lane(handle, model, self._replicas), self._rooms.gate(handle.app_name, model)
+        return self._limited(AdmittedLane(lane, gate, standings, self._store, time.monotonic), spec, standings)
+
+    def _limited(self, lane: Lane, spec: LaneSpec, standings: Standings) -> Lane:
+        """Return a lane within its own limit, where it has one."""
+        if spec.max_concurrency is None:
+            return lane
+        gate = self._rooms.gate_of_lane(spec.name, spec.max_concurrency)
+        way_round = onward if spec.is_hosted else out
+        return AdmittedLane(lane, gate, standings, self._store, time.monotonic, way_round)
 
     def _deep_scan(self, bundle: Bundle, private: Mapping[str, Lane]) -> DeepScan:
         """Presidio's, and beside it a private lane's model where the settings name one."""

@@ -74,6 +74,20 @@ def _lanes() -> Dashboard:
                 (Query(f"sum by (lane, ended) (rate(lane_attempts_total{here}[5m]))", "{{lane}} {{ended}}"),),
                 "reqps",
             ),
+            Panel(
+                "Waiting for a place",
+                "Requests in the queues of full private lanes. What may leave does not wait: it goes to its next lane.",
+                (Query(f"sum by (lane, priority) (lane_queue_depth{here})", "{{lane}} priority {{priority}}"),),
+            ),
+            Panel(
+                "Sent on and turned away",
+                "By private lanes that were full: to the next lane, or with 429.",
+                (
+                    Query(f"sum by (lane) (rate(lane_spilled_total{here}[5m]))", "{{lane}} sent on"),
+                    Query(f"sum by (lane, because) (rate(lane_shed_total{here}[5m]))", "{{lane}} {{because}}"),
+                ),
+                "reqps",
+            ),
             Panel("Requests being answered", "Now, over all lanes.", (Query("sum(lane_running_requests)", "open"),)),
         ],
     )

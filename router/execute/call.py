@@ -34,15 +34,19 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
         sampling=_sampling(decision.sampling, lane, run.trace_id),
         max_tokens=decision.budgets.output_tokens,
         deadline_seconds=seconds_left,
-        first_token_seconds=min(decision.budgets.first_token_seconds, lane.timeouts.first_token_seconds),
+        first_token_seconds=min(
+            decision.budgets.first_token_seconds,
+            lane.timeouts.first_token_seconds,
+            max(0.0, step.until - run.clock.monotonic()),
+        ),
         bundle_hash=decision.bundle_hash,
         client_tools=request.client_tools if decision.client_tools else (),
         tool_choice=request.tool_choice if decision.client_tools else None,
         schema_name=schema_name,
         json_schema=schema_json,
         cache_salt=run.cache_salt,
-        continue_from=step.begun or None,
-        may_leave=any("overload" in each.on and run.bundle.lanes[each.lane].is_hosted for each in decision.ladder),
+        may_leave=any(run.bundle.lanes[name].is_hosted for name in step.round_it),
+        goes_on=bool(step.round_it),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from router.breakers import Breaker, Pass, Verdict
 from router.bundle.files import LaneSpec
-from router.errors import LaneMisbehaved, LaneOverloaded, LaneTimeout, LaneUnreachable
+from router.errors import LaneMisbehaved, LaneOverloaded, LaneSaturated, LaneTimeout, LaneUnreachable
 from router.execute.retries import RetryBudget
 
 
@@ -58,6 +58,8 @@ def verdict_of(error: BaseException | None, lane: LaneSpec, *, callers_deadline:
             return "neither" if callers_deadline else "failed"
         case LaneUnreachable() | LaneMisbehaved():
             return "failed"
+        case LaneSaturated():  # Our own limit: it says nothing of the provider.
+            return "neither"
         case LaneOverloaded() if lane.is_hosted:
             return "failed"
         case _:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from router.bundle.files import LaneSpec, RetrySpec
-from router.errors import LaneErrored, LaneFailed, LaneOverloaded, LaneQuotaExhausted, LaneRateLimited
+from router.errors import LaneErrored, LaneFailed, LaneOverloaded, LaneQuotaExhausted, LaneRateLimited, LaneSaturated
 
 _WHOLE: Final = 1000
 LEAST_SECONDS: Final = 1.0
@@ -51,7 +51,7 @@ def retry_in_seconds(error: LaneFailed, lane: LaneSpec, retry: int, seconds_left
         return None
     backoff = backoff_seconds(lane.retry, retry, draw)
     match error:
-        case LaneQuotaExhausted():
+        case LaneQuotaExhausted() | LaneSaturated():
             return None
         case LaneRateLimited(retry_after_seconds=float() | int() as asked):
             wait = asked + backoff

@@ -3,18 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from router.lane import (
-    Continued,
-    Departed,
-    Embedding,
-    LaneEvent,
-    ReasoningDelta,
-    Refusal,
-    Stop,
-    TextDelta,
-    ToolCallDelta,
-    Usage,
-)
+from router.lane import Departed, Embedding, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from router.redact.placeholders import Placeholders
 from router.redact.restore import Restorer
 
@@ -49,7 +38,7 @@ class AnswerRestorer:
                     onward += self._call(event)
                 case Stop():
                     onward += (*self._rest(), event)
-                case Usage() | Departed() | Embedding() | Continued():
+                case Usage() | Departed() | Embedding():
                     onward.append(event)
         return tuple(onward)
 

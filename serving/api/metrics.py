@@ -33,6 +33,17 @@ first_token_seconds = Histogram(
     "lane_first_token_seconds", "Time to the first token", ["lane"], buckets=_ANSWER_BUCKETS
 )
 answer_seconds = Histogram("lane_answer_seconds", "Time of a whole request", buckets=_ANSWER_BUCKETS)
+queue_depth = Gauge(
+    "lane_queue_depth",
+    "Requests that wait for a place on a full lane",
+    ["lane", "priority"],
+    multiprocess_mode="livesum",
+)
+queue_seconds = Histogram(
+    "lane_queue_seconds", "Time waited for a place on a full lane", ["lane"], buckets=_ANSWER_BUCKETS
+)
+spilled_total = Counter("lane_spilled_total", "Requests sent on to their next lane by one that was full", ["lane"])
+shed_total = Counter("lane_shed_total", "Requests that got no place on a full lane in their time", ["lane", "because"])
 running_requests = Gauge("lane_running_requests", "Requests being answered", multiprocess_mode="livesum")
 
 

@@ -22,11 +22,13 @@ from ray.util import get_current_placement_group, placement_group_table
 from models.spec import ModelSpec
 from router.errors import LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneCall, LaneEvent
+from router.queueing import EngineLoad
 from serving.private.arguments import adapter_folders
 from serving.private.autoscaler import autoscaling_config
 from serving.private.coalesce import in_batches
 from serving.private.gauges import EngineGauges
 from serving.private.placement import executor_backend, placement_of, stages_are_whole
+from serving.private.pulse import tell_forever
 from serving.private.scaling_log import note_replaced
 from serving.private.vitals import Vitals
 from serving.private.watchdog import StallClock, watch
@@ -92,6 +94,7 @@ class PrivateModel:
         self._clock = StallClock(model.engine.stall_seconds)
         self._gauges = EngineGauges(model.name, serve.get_replica_context().replica_id.unique_id)
         self._watching = asyncio.create_task(self._watch())
+        self._telling = asyncio.create_task(tell_forever(self._load))
 
     async def stream(self, call: LaneCall) -> AsyncGenerator[Item, None]:
         """Answer a call; see `replica_stream`."""
@@ -119,6 +122,11 @@ class PrivateModel:
         note_replaced(own.app_name, own.deployment, Replaced(at=time.time(), because=because))
         os._exit(os.EX_SOFTWARE)
 
+    def _load(self) -> EngineLoad:
+        """How full the engine is. What its scheduler said last may be of requests that were given up since: none open, none there."""
+        vitals, opened = self._engine.vitals, self._engine.running
+        return EngineLoad(opened, vitals.running, vitals.waiting, vitals.kv_use) if opened else EngineLoad()
+
     async def vitals(self) -> Vitals:
         """Return what the engine's scheduler said last, and all that it has done."""
         return self._engine.vitals
@@ -143,8 +151,9 @@ class PrivateModel:
 
     def __del__(self) -> None:
         """Serve calls this at the end of a graceful stop: the engine's processes go before the replica does."""
-        if (watching := getattr(self, "_watching", None)) is not None:
-            watching.get_loop().call_soon_threadsafe(watching.cancel)
+        for name in ("_watching", "_telling"):
+            if (task := getattr(self, name, None)) is not None:
+                task.get_loop().call_soon_threadsafe(task.cancel)
         if (engine := getattr(self, "_engine", None)) is not None:
             engine.shutdown()
 

@@ -3,7 +3,8 @@ import pytest
 from router.contract import (
     Sampling,
 )
-from tests.router.execute.kit import HELLO, TRACE, Bench, decision
+from router.errors import LaneSaturated, LaneUnreachable
+from tests.router.execute.kit import HELLO, LANES, TRACE, Bench, decision
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,29 @@ def test_a_call_says_whether_a_full_lane_can_be_gone_round_by_a_hosted_one(
     bench = Bench(decision(("near", ("start",)), rung), near=HELLO).play()
 
     assert [call.may_leave for call in bench.lanes["near"].calls] == [may_leave]
+
+
+def test_a_way_round_that_is_behind_it_is_none_for_a_later_rung() -> None:
+    gone = LaneUnreachable("far", "nothing answers")
+    plan = decision(("slow", ("start",)), ("far", ("overload",)), ("near", ("connection", "overload")))
+
+    bench = Bench(plan, slow=[LaneSaturated("slow", "full")], far=[gone], near=HELLO).play()
+
+    assert [(call.may_leave, call.goes_on) for call in bench.lanes["slow"].calls] == [(True, True)]
+    assert [(call.may_leave, call.goes_on) for call in bench.lanes["near"].calls] == [(False, False)]
+
+
+def test_a_lane_whose_breaker_is_open_is_no_way_round() -> None:
+    bench = Bench(decision(("near", ("start",)), ("far", ("overload",))), near=HELLO)
+    far, health = LANES["far"], bench.run.health
+    for _ in range(far.breaker.failures):
+        given = health.admit(far, 0.0)
+        assert given is not None
+        health.settle(far, given, "failed", 0.0)
+
+    bench.play()
+
+    assert [call.may_leave for call in bench.lanes["near"].calls] == [False]
 
 
 def test_an_exact_lanes_call_without_a_seed_gets_its_traces_so_that_it_can_be_asked_again() -> None:
