@@ -19,6 +19,8 @@ class LaneCall:
     `deadline_seconds` is what is left of the request's time. `cache_salt` separates tenants' prefix caches and is set by the server alone.
     On a lane that embeds, each message is a text of its own.
     `may_leave`: a hosted lane is left in the plan as a way round a private one that is full; `goes_on`: any lane is, round this one.
+    `continue_from`: the beginning of the answer, that the caller has already; the lane says what follows. Private lanes alone are asked
+    that.
     """
 
     trace_id: str
@@ -43,6 +45,7 @@ class LaneCall:
     json_schema: str | None = None
     cache_salt: str | None = None
     may_leave: bool = False
+    continue_from: str | None = None
     goes_on: bool = False
 
 
@@ -107,6 +110,15 @@ class Departed:
 
 
 @dataclass(frozen=True, slots=True)
+class Continued:
+    """Another lane goes on from here with an answer that broke off, after so many characters. Said by the router, never by a lane."""
+
+    lane: str
+    model: str
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The end. `model_version` is the weights' hash or the provider's own name for what answered."""
 
@@ -114,7 +126,7 @@ class Stop:
     model_version: str | None = None
 
 
-LaneEvent = TextDelta | ReasoningDelta | ToolCallDelta | Embedding | Usage | Refusal | Departed | Stop
+LaneEvent = TextDelta | ReasoningDelta | ToolCallDelta | Embedding | Usage | Refusal | Departed | Continued | Stop
 
 
 class Lane(Protocol):

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from router.boundary import UNKNOWN, enumerated
+from router.bundle.answer_rules import NO_RULES
 from router.bundle.files import EVIDENCE
 from router.bundle.files.tool_sources import LangChainSource, PythonSource
-from router.bundle.schemas import schema_findings, schema_problem
+from router.bundle.schemas import promise_findings, schema_findings, schema_problem
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.variables import BUILT_IN_CATEGORIES
 from router.contract import RISK_TIERS
@@ -253,7 +254,9 @@ def _tiers_and_tenants(source: Source) -> None:
 
 def _contracts_and_tools(source: Source) -> None:
     for file, text in source.contracts.items():
-        source.findings.extend(schema_findings(file, text))
+        problems = schema_findings(file, text)
+        rules = source.answer_rules.get(file.removesuffix(".json") + ".rules.yaml", NO_RULES)
+        source.findings.extend(problems or (promise_findings(file, text) if rules.strict else []))
     for file, tool in source.tools.items():
         for part, schema in (("parameters", tool.parameters), ("result", tool.result)):
             problem = schema_problem(schema)

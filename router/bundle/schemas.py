@@ -6,6 +6,7 @@ import re
 import jsonschema_rs
 
 from router.bundle.finding import BundleFinding
+from router.enforce import Enforceable, Refused, enforceable
 
 
 def schema_findings(file: str, text: str) -> list[BundleFinding]:
@@ -19,6 +20,17 @@ def schema_findings(file: str, text: str) -> list[BundleFinding]:
         return []
     message, key = problem
     return [BundleFinding(file, _line_of_key(text, key), message, "make it a valid JSON Schema (draft 2020-12)")]
+
+
+def promise_findings(file: str, text: str) -> list[BundleFinding]:
+    """Check that the engine can keep what a strict contract promises: that no answer leaves its schema."""
+    match enforceable(text):
+        case Refused(because, keyword, place, _):
+            message = f"the schema can't be enforced exactly, at #{place}: {because}"
+            mend = "leave that out, or set `strict: false` in the contract's .rules.yaml: answers are then held against it at their end"
+            return [BundleFinding(file, _line_of_key(text, keyword), message, mend)]
+        case Enforceable():
+            return []
 
 
 def schema_problem(schema: object) -> tuple[str, str | None] | None:

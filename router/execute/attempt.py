@@ -3,16 +3,26 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from router.contract import AttemptStarted
-from router.errors import LaneFailed, LaneMisbehaved, LaneRefused, LaneTimeout, RouterError
-from router.execute.call import contract_schema, lane_call, redactor_of
+from router.errors import (
+    AnswerWithheld,
+    ContractViolated,
+    LaneFailed,
+    LaneMisbehaved,
+    LaneRefused,
+    LaneTimeout,
+    RouterError,
+)
+from router.execute.call import lane_call, redactor_of
 from router.execute.climb import Climb, Step
 from router.execute.record import AttemptRecord
+from router.execute.release import Outlet, Stopped
 from router.execute.run import Batch, Run
-from router.lane import Departed, LaneCall, LaneEvent
+from router.lane import Departed, LaneCall, TextDelta
+from router.validate import contract_of, repair_messages
 
 _TIME_IS_UP: Final = "its part of the request's time is up"
 _DRAIN_SECONDS: Final = 1.0
@@ -29,44 +39,55 @@ class _Time:
         self.until = self.whole
 
 
-async def attempt_on(step: Step, climb: Climb, run: Run) -> AsyncGenerator[Batch, None]:
-    """Ask one lane. Records how the attempt began and, whatever happens, how it ended.
+async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> AsyncGenerator[Batch, None]:
+    """Ask one lane. Records how the attempt began and, whatever happens, how it ended. What goes out, and when, is the outlet's to say.
 
     Where the rung redacts, the lane gets the redacted call, and all that comes after the lane (the contract's check first) sees the answer
     restored.
 
     A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.
     """
-    reroutes = climb.goes_on_after("refusal")
-    record = AttemptRecord(step, run, *contract_schema(climb.decision, run))
+    plan, reroutes = climb.decision, climb.goes_on_after("refusal")
+    tools = run.request.client_tools if plan.client_tools else ()
+    record = AttemptRecord(step, run, contract_of(plan, run.request, run.bundle), tools)
     run.evidence.append(
         run.trace_id,
         AttemptStarted(attempt=step.attempt, lane=step.rung.lane, model=step.rung.model, on=step.cause),
     )
-    held: list[LaneEvent] = []
+    call: LaneCall | None = None
+    said: list[str] = []
     try:
         time = _time_of(step, climb, run)
         call, restored = await _call(step, climb, run, time)
         async with aclosing(_within_time(call, run, time)) as batches:
             async for batch in batches:
-                held.extend(record.take(restored(batch)))
+                said.extend(event.text for event in batch if isinstance(event, TextDelta))
+                events = record.take(restored(batch))
                 if record.stop is not None:
-                    if record.refused and reroutes and held:
+                    if record.refused and reroutes and not outlet.opened:
                         raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")
+                    last = outlet.end(events)
+                    if outlet.result is not None:
+                        record.looked(outlet.result, plan.checks)
                     # INVARIANT: what is recorded of an attempt is recorded before its last event goes on.
                     record.close()
-                    yield tuple(held)
+                    yield last
                     # The lane ends its own way: a connection that is read to its end can be used again.
                     await _drain(batches)
                     return
-                if run.hold or not (record.spoke or (record.refused and not reroutes)):
-                    continue
-                if held:
+                may_open = record.spoke or (record.refused and not reroutes)
+                if ready := outlet.take(events, may_open=may_open):
                     time.spoken()
-                    yield tuple(held)
-                    held.clear()
+                    yield ready
         raise LaneMisbehaved(call.lane, "the stream ended without saying why")
+    except Stopped as stopped:
+        withheld = AnswerWithheld(step.rung.lane, stopped.withheld.check_id, stopped.withheld.because)
+        record.failed(withheld)
+        record.looked(stopped.withheld, plan.checks)
     except RouterError as error:
+        if isinstance(error, ContractViolated) and call is not None:
+            told = repair_messages(call, "".join(said), record.breaches or (error.because,))
+            climb.could_mend(step, told[len(call.messages) :])
         record.failed(error)
         raise
     finally:
@@ -92,14 +113,19 @@ async def _call(step: Step, climb: Climb, run: Run, time: _Time) -> tuple[LaneCa
     call = lane_call(climb.decision, run, step, time.whole - run.clock.monotonic())
     redactor = redactor_of(step.rung, climb.decision, run)
     if redactor is None:
-        return call, _as_it_is
+        return _told(call, step), _as_it_is
     try:
         async with asyncio.timeout(time.until - run.clock.monotonic()):
             redacted = await redactor(call)
     except TimeoutError as error:
         raise LaneTimeout(call.lane, "the prompt could not be redacted in time") from error
     run.evidence.append(call.trace_id, redacted.event)
-    return redacted.call, redacted.restorer.take
+    return _told(redacted.call, step), redacted.restorer.take
+
+
+def _told(call: LaneCall, step: Step) -> LaneCall:
+    """The call with what the lane is told of its last answer: that is in the lane's own words, so there is nothing to redact."""
+    return replace(call, messages=(*call.messages, *step.mend)) if step.mend else call
 
 
 def _as_it_is(batch: Batch) -> Batch:

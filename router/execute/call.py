@@ -45,6 +45,7 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
         schema_name=schema_name,
         json_schema=schema_json,
         cache_salt=run.cache_salt,
+        continue_from=step.begun or None,
         may_leave=any(run.bundle.lanes[name].is_hosted for name in step.round_it),
         goes_on=bool(step.round_it),
     )

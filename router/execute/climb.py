@@ -5,21 +5,25 @@ from typing import Final
 
 from router.breakers import Pass
 from router.bundle.files import LaneSpec
-from router.contract import Cause, ClosedRung, Decided, Decision, Finding, Rung, Skipped, Waited
+from router.contract import Cause, ClosedRung, Decided, Decision, Finding, Message, Rung, Skipped, Waited
 from router.decide import narrow
 from router.errors import (
+    AnswerWithheld,
+    ContractViolated,
     DoorRefused,
     FoundBeforeLeaving,
     HandedToPerson,
     LaneFailed,
+    LaneMisbehaved,
     LaneOverloaded,
     LaneTimeout,
+    LaneUnreachable,
     PermitOutdated,
     PolicyDenied,
     RouterError,
 )
 from router.execute.deadlines import rung_seconds
-from router.execute.retries import retry_in_seconds
+from router.execute.retries import LEAST_SECONDS, retry_in_seconds
 from router.execute.run import Run
 
 _START: Final[Cause] = "start"
@@ -28,10 +32,10 @@ _SUPERSEDED: Final = "another bundle is in force"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One attempt that is about to be made.
+    """One attempt that is about to be made. `until`: by when it must have given something that goes out; `given` is the breaker's leave.
 
-    `until`: by when it must have given something that goes out; `given` is the breaker's leave; `round_it`: the lanes that would be tried
-    next if this one were full.
+    `mend`: what the lane is told of its last answer, which broke its contract. `begun`: the beginning of the answer, which the caller has.
+    `round_it`: the lanes that would be tried next if this one were full.
     """
 
     rung: Rung
@@ -39,6 +43,8 @@ class Step:
     cause: Cause
     until: float
     given: Pass
+    mend: tuple[Message, ...] = ()
+    begun: str = ""
     round_it: tuple[str, ...] = ()
 
 
@@ -56,10 +62,43 @@ class Climb:
         self._late: tuple[Finding, ...] = ()
         self._stale = False
         self._again: _Again | None = None
+        self._mend: tuple[Message, ...] = ()
 
     def goes_on_after(self, cause: Cause) -> bool:
         """Whether a rung is left for this cause."""
         return any(cause in rung.on for rung in self._left)
+
+    def could_mend(self, step: Step, told: tuple[Message, ...]) -> None:
+        """Take in what a lane could be told whose answer broke its contract. It is told once."""
+        self._mend = () if step.mend else told
+
+    async def resume(self, step: Step, error: LaneFailed, begun: str) -> Step | None:
+        """Return an attempt that goes on with an answer that broke off, where the route wants that and a private lane is left for it.
+
+        It goes on with free text alone: half a JSON text, or half a call of a tool, is nothing that another model could be trusted to end.
+        """
+        wanted = (
+            self.decision.on_stream_cut == "resume" and self.decision.output_contract.type == "text" and bool(begun)
+        )
+        if not wanted or step.begun or not isinstance(error, LaneTimeout | LaneUnreachable | LaneMisbehaved):
+            return None
+        await self._decide_again("the answer broke off")
+        run, now = self._run, self._run.clock.monotonic()
+        planned = {rung.lane for rung in self.decision.ladder}
+        for rung in (*self._left, step.rung):
+            lane = run.bundle.lanes[rung.lane]
+            if lane.model is None or rung.lane not in planned or now + LEAST_SECONDS > self.deadline:
+                continue
+            if (given := run.health.admit(lane, now)) is None:
+                continue
+            self._attempts += 1
+            self._tried.append(rung)
+            return Step(rung, self._attempts, "stream_cut", self.deadline, given, begun=begun)
+        return None
+
+    def withheld_by(self) -> str | None:
+        """Return the check that withheld the last answer, if that is how the ladder ended."""
+        return self._failure.check if isinstance(self._failure, AnswerWithheld) else None
 
     def end(self) -> RouterError:
         """Return what the caller is told when no rung is left."""
@@ -88,8 +127,11 @@ class Climb:
                 continue
             self._attempts += 1
             self._tried.append(still)
-            until = again.until if again is not None else now + self._seconds(self.deadline - now)
-            return Step(still, self._attempts, self._cause, until, given, self._round(now))
+            round_it = self._round(now)
+            if again is not None:
+                return Step(still, self._attempts, self._cause, again.until, given, mend=again.mend, round_it=round_it)
+            until = now + self._seconds(self.deadline - now)
+            return Step(still, self._attempts, self._cause, until, given, round_it=round_it)
         return None
 
     async def _still_planned(self, rung: Rung) -> Rung | None:
@@ -149,6 +191,12 @@ class Climb:
                 await self._start_over(error.because, step, once_more=step.rung.redacts is None)
             case PermitOutdated():
                 await self._start_over(_SUPERSEDED, step, once_more=True)
+            case ContractViolated() if self._mend and step.until - self._run.clock.monotonic() > LEAST_SECONDS:
+                self._cause = error.cause
+                self._ask_again(step, _Again(step.until, self._mend))
+            case AnswerWithheld():
+                self._cause = error.cause
+                self._after_check(error.check)
             case LaneFailed():
                 self._cause = error.cause
                 await self._wait_to_ask_again(step, error)
@@ -164,10 +212,21 @@ class Climb:
             return
         run.evidence.append(run.trace_id, Waited(lane=lane.name, seconds=wait, because=error.because))
         await run.sleep(wait)
-        self._ask_again(step, until=step.until)
+        self._ask_again(step, _Again(step.until))
 
-    def _ask_again(self, step: Step, until: float) -> None:
-        self._again = _Again(until)
+    def _after_check(self, check: str) -> None:
+        """Do what the check says: try the next rung, ask people, or end here."""
+        match self._run.bundle.checks[check].spec.then:
+            case "next_rung":
+                pass
+            case "person":
+                people = [rung for rung in self._left if self._run.bundle.lanes[rung.lane].people is not None]
+                self._left = [rung.model_copy(update={"on": (*rung.on, self._cause)}) for rung in people]
+            case "refuse":
+                self._left = []
+
+    def _ask_again(self, step: Step, again: "_Again") -> None:
+        self._again, self._mend = again, ()
         self._left.insert(0, step.rung.model_copy(update={"on": (self._cause,)}))
 
     async def _start_over(self, because: str, step: Step, *, once_more: bool) -> None:
@@ -200,9 +259,10 @@ class Climb:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """The next attempt asks the same lane again, within the same time, and that is paid for."""
+    """The next attempt asks the same lane again, within the same time, and that is paid for. `mend`: what it is told of its last answer."""
 
     until: float
+    mend: tuple[Message, ...] = ()
 
 
 def _why(cause: Cause, failure: RouterError | None) -> str:

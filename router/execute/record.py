@@ -3,12 +3,14 @@
 from typing import Final
 
 from router.breakers import Verdict
-from router.contract import AttemptEnded, Egress, Validated
-from router.errors import ContractViolated, LaneFailed, RouterError
+from router.checks import Amended, CheckResult, Passed, Withheld
+from router.contract import AttemptEnded, Checked, Egress, ToolSpec, Validated
+from router.errors import AnswerWithheld, ContractViolated, LaneFailed, RouterError
 from router.execute.climb import Step
 from router.execute.health import verdict_of
 from router.execute.run import Batch, Run
 from router.lane import (
+    Continued,
     Departed,
     Embedding,
     LaneEvent,
@@ -19,7 +21,7 @@ from router.lane import (
     ToolCallDelta,
     Usage,
 )
-from router.validate import validate_answer
+from router.validate import AnswerContract, PrefixChecker, ToolCallChecker
 
 _CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta, Embedding)
 
@@ -27,15 +29,17 @@ _CONTENT: Final = (TextDelta, ToolCallDelta, ReasoningDelta, Embedding)
 class AttemptRecord:
     """What is known of an attempt while it runs; becomes one `AttemptEnded`."""
 
-    def __init__(self, step: Step, run: Run, schema_name: str | None, schema: str | None) -> None:
+    def __init__(self, step: Step, run: Run, contract: AnswerContract | None, tools: tuple[ToolSpec, ...]) -> None:
         self.step, self.run = step, run
-        self._schema_name, self._schema = schema_name, schema
+        self._contract = contract
+        self._answer = None if contract is None else PrefixChecker(contract)
+        self._calls = ToolCallChecker(tools)
+        self.breaches: tuple[str, ...] = ()
         self.started = run.clock.monotonic()
         self.first_token: float | None = None
         self.usage: Usage | None = None
         self.stop: Stop | None = None
         self.refused = False
-        self.text: list[str] = []
         self.end = "cancelled"
         self.because: str | None = None
         self._error: RouterError | None = None
@@ -54,9 +58,11 @@ class AttemptRecord:
                 case Departed():
                     self._egress(event)
                     continue
-                case TextDelta():
-                    if self._schema is not None:
-                        self.text.append(event.text)
+                case TextDelta(text):
+                    breach = self._answer.feed(text) if self._answer is not None else None
+                    self._must(breach.because if breach is not None else None)
+                case ToolCallDelta():
+                    self._must(self._calls.feed(event))
                 case Usage():
                     self.usage = event
                 case Refusal():
@@ -65,7 +71,7 @@ class AttemptRecord:
                     self._validate(event)
                     self.stop = event
                     self.end = "refusal" if self.refused else event.reason
-                case ReasoningDelta() | ToolCallDelta() | Embedding():
+                case ReasoningDelta() | Embedding() | Continued():
                     pass
             if self.first_token is None and isinstance(event, _CONTENT):
                 self.first_token = self.run.clock.monotonic() - self.started
@@ -113,22 +119,52 @@ class AttemptRecord:
             verdict = verdict_of(self._error, lane, callers_deadline=callers)
         run.health.settle(lane, self.step.given, verdict, run.clock.monotonic())
 
+    def _must(self, breach: str | None) -> None:
+        """Raise `ContractViolated` for what can't become valid any more: no more of it is waited for."""
+        if breach is not None:
+            self._validated((breach,))
+
     def _validate(self, stop: Stop) -> None:
         """Hold the whole answer against its contract. One cut off by length is shown as incomplete, not as a violation."""
-        if self._schema is None or stop.reason != "stop" or self.refused:
+        if stop.reason == "length" or self.refused:
             return
-        validity = validate_answer("".join(self.text), self._schema)
+        if self._calls.called:
+            if errors := self._calls.close().errors:
+                self._validated(errors)
+        elif self._answer is not None and stop.reason == "stop":
+            self._validated(self._answer.close().errors)
+
+    def _validated(self, errors: tuple[str, ...]) -> None:
+        """Record how the answer stands to its contract. Raises `ContractViolated`."""
+        name = self._contract.name if self._contract is not None else "tool_arguments"
         self.run.evidence.append(
             self.run.trace_id,
             Validated(
                 attempt=self.step.attempt,
-                contract=self._schema_name or "json_object",
-                valid=validity.valid,
-                errors=validity.errors,
+                contract="tool_arguments" if self._calls.called else name,
+                valid=not errors,
+                errors=errors,
+                repair=bool(self.step.mend),
             ),
         )
-        if not validity.valid:
-            raise ContractViolated(self.step.rung.lane, "the answer breaks its contract: " + "; ".join(validity.errors))
+        if errors:
+            self.breaches = errors
+            raise ContractViolated(self.step.rung.lane, "the answer breaks its contract: " + "; ".join(errors))
+
+    def looked(self, result: CheckResult, checks: tuple[str, ...]) -> None:
+        """Record what a look at the answer came to. Raises `AnswerWithheld`."""
+        seen = Checked(attempt=self.step.attempt, check=", ".join(checks) or "disclaimer", outcome="passed")
+        match result:
+            case Passed():
+                pass
+            case Amended(_, because):
+                changed = {"check": "disclaimer", "outcome": "amended", "because": because}
+                seen = seen.model_copy(update=changed)
+            case Withheld(check, because):
+                seen = seen.model_copy(update={"check": check, "outcome": "withheld", "because": because})
+        self.run.evidence.append(self.run.trace_id, seen)
+        if isinstance(result, Withheld):
+            raise AnswerWithheld(self.step.rung.lane, result.check_id, result.because)
 
     def _egress(self, departed: Departed) -> None:
         self.run.evidence.append(

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from router.lane import Departed, Embedding, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import (
+    Continued,
+    Departed,
+    Embedding,
+    LaneEvent,
+    ReasoningDelta,
+    Refusal,
+    Stop,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 from router.redact.placeholders import Placeholders
 from router.redact.restore import Restorer
 
@@ -38,7 +49,7 @@ class AnswerRestorer:
                     onward += self._call(event)
                 case Stop():
                     onward += (*self._rest(), event)
-                case Usage() | Departed() | Embedding():
+                case Usage() | Departed() | Embedding() | Continued():
                     onward.append(event)
         return tuple(onward)
 

@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from router.contract import Channel, Label, Limits, Mode, ResponseFormat, RouteRequest, Sampling, ToolSpec
+from router.enforce import refuse_unenforceable
 from router.errors import BadRequest, UnsupportedField
 from router.validate import check_schema
 from serving.api.messages import parse_messages
@@ -207,6 +208,9 @@ def _response_format(given: dict[str, Any] | None) -> ResponseFormat:
         case {"type": "json_schema", "json_schema": {"schema": dict(schema)} as named}:
             text = orjson.dumps(schema).decode()
             check_schema(text)
+            # `strict: false` asks for what can be had; left out, the caller is told now rather than by a 422 after the answer.
+            if named.get("strict") is not False:
+                refuse_unenforceable(text)
             return ResponseFormat(type="json_schema", name=str(named.get("name", "response")), json_schema=text)
         case _:
             raise BadRequest(

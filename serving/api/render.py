@@ -7,7 +7,18 @@ from typing import Any
 import orjson
 
 from router.errors import BadRequest, ContractViolated, LaneFailed, PolicyDenied, RouterError, outcome_of
-from router.lane import Departed, Embedding, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import (
+    Continued,
+    Departed,
+    Embedding,
+    LaneEvent,
+    ReasoningDelta,
+    Refusal,
+    Stop,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -45,7 +56,7 @@ class WholeAnswer:
                     self.usage = event
                 case Stop():
                     self.stop = event
-                case Departed() | Embedding():
+                case Departed() | Embedding() | Continued():
                     pass
 
     def _take_call(self, delta: ToolCallDelta) -> None:
@@ -103,6 +114,7 @@ class StreamedAnswer:
         usage = b',"usage":null' if include_usage else b""
         self._before = b"data: " + head + usage + b',"choices":[{"index":0,"delta":'
         self._after = b',"logprobs":null,"finish_reason":null}]}\n\n'
+        self._extended = b"data: " + head + usage + b',"private_lane":'
         self._usage_before = b"data: " + head + b',"choices":[],"usage":'
         self._include_usage = include_usage
         self._usage = Usage(0, 0)
@@ -123,6 +135,11 @@ class StreamedAnswer:
         usage = self._usage_before + orjson.dumps(_usage(self._usage)) + b"}\n\n" if self._include_usage else b""
         return usage + DONE
 
+    def _continued(self, event: Continued) -> bytes:
+        """A chunk without content, with a field that OpenAI's clients pass over or hand on: from here on another model speaks."""
+        resumed = {"resumed": {"lane": event.lane, "model": event.model, "after_characters": event.characters}}
+        return self._extended + orjson.dumps(resumed) + b',"choices":[{"index":0,"delta":{}' + self._after
+
     def _chunk(self, event: LaneEvent) -> bytes:
         match event:
             case TextDelta(text, None):
@@ -142,6 +159,8 @@ class StreamedAnswer:
             case Usage():
                 self._usage = event
                 return b""
+            case Continued():
+                return self._continued(event)
             case Departed() | Embedding():
                 return b""
 

@@ -15,14 +15,16 @@ from starlette.responses import Response, StreamingResponse
 
 from router.bundle.files import Scope
 from router.contract import Decision, RouteRequest
-from router.errors import BadRequest, NotPermitted, RouterError, UnknownTrace
+from router.errors import NotPermitted, RouterError, UnknownTrace
 from router.execute import Batch
 from router.lane import Stop
 from serving.api import metrics
 from serving.api.auth import Caller, Keyring
+from serving.api.body import read_body
 from serving.api.embeddings import EmbeddingsAnswer, EmbeddingsAsk, parse_embeddings
 from serving.api.extension import extension_of
-from serving.api.parse import MOST_BODY_BYTES, ChatAsk, parse_chat
+from serving.api.parse import ChatAsk, parse_chat
+from serving.api.people import People, mount_people
 from serving.api.render import StreamedAnswer, WholeAnswer, error_body, error_event
 from serving.gateway import Gateway, Opening, Trace
 
@@ -30,13 +32,6 @@ log = logging.getLogger(__name__)
 
 JSON = "application/json"
 _GONE = Response(status_code=499)
-
-
-class BodyTooLarge(BadRequest):
-    """The body is larger than any prompt that could be answered."""
-
-    status = 413
-    code = "request_too_large"
 
 
 Ask = TypeVar("Ask", ChatAsk, EmbeddingsAsk)
@@ -48,12 +43,13 @@ Parse = Callable[[bytes, Mapping[str, str], str], Ask]
 class Version:
     """One version of the bundle as an ingress replica serves it: the way of a request, and the keys that open it.
 
-    `missing` says which of its private models do not answer now, each with the reason.
+    `missing` says which of its private models do not answer now, each with the reason. `people`: the way to those who approve and answer.
     """
 
     gateway: Gateway
     keys: Keyring
     missing: Callable[[], Awaitable[dict[str, str]]]
+    people: People | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,11 @@ class Api:
 
     def __init__(self, version: Callable[[], Version]) -> None:
         self._version = version
+
+    @property
+    def version(self) -> Version:
+        """The version in service now."""
+        return self._version()
 
     async def chat(self, http: Request) -> Response:
         """`POST /v1/chat/completions`."""
@@ -158,7 +159,7 @@ class Api:
         try:
             caller = _caller(self._version(), http)
             caller.need(scope)
-            body = await _body(http)
+            body = await read_body(http)
             # INVARIANT: from here to `accept` nothing waits, so no version ends between its choice and the request's count.
             version = self._version()
             caller = _caller(version, http)
@@ -294,17 +295,6 @@ async def _hung_up(http: Request) -> None:
         pass
 
 
-async def _body(http: Request) -> bytes:
-    """Read the body within bounds. Raises `BodyTooLarge` before more than that is in memory."""
-    chunks, size = [], 0
-    async for chunk in http.stream():
-        size += len(chunk)
-        if size > MOST_BODY_BYTES:
-            raise BodyTooLarge(f"the body is larger than {MOST_BODY_BYTES // 2**20} MiB")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 def _headers(trace: Trace, decision: Decision) -> dict[str, str]:
     headers = {
         "x-lane-trace-id": trace.trace_id,
@@ -344,6 +334,7 @@ def make_api(api: Api, background: Callable[[], Any]) -> FastAPI:
     app.add_api_route("/healthz", api.healthz, methods=["GET"])
     app.add_api_route("/readyz", api.readyz, methods=["GET"])
     app.add_api_route("/metrics", api.metrics, methods=["GET"])
+    mount_people(app, lambda: api.version)
     app.add_exception_handler(RouterError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_error)

@@ -186,7 +186,7 @@ class Gateway:
 
     async def _executed(self, decision: Decision, run: Run, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
         """Have a lane answer. The session holds its label before its first piece goes out, and the evidence all before its last."""
-        said, carried, request = Said(), decision.label, run.request
+        said, carried, request, opened = Said(), decision.label, run.request, False
         async with aclosing(execute(decision, run)) as steps:
             async for step in steps:
                 if isinstance(step, Climbed):
@@ -194,7 +194,9 @@ class Gateway:
                     if not at_most(carried, trace.session_label):
                         await self._keep(request, trace, Seen(label=carried, spans={}, turn=False))
                     trace.lane, trace.model = step.rung.lane, step.rung.model
-                    yield Opening(trace.trace_id, decision, trace.lane, trace.model, run.context)
+                    if not opened:  # An answer that broke off may be gone on with by another lane.
+                        opened = True
+                        yield Opening(trace.trace_id, decision, trace.lane, trace.model, run.context)
                     continue
                 trace.hash_in(step)
                 if request.session is not None:

@@ -72,7 +72,8 @@ class ApprovalBook:
         """
         with self._book.transaction():
             approval = self._read(self._row(org, name))
-            if approval.terms.approver == "another" and by == approval.terms.asked_by:
+            # Whoever asked may take it back: that is a no.
+            if outcome == "granted" and approval.terms.approver == "another" and by == approval.terms.asked_by:
                 raise NotPermitted("whoever asked may not approve it: another key's yes is needed")
             if (approval.state, approval.settled_by) == (outcome, by):
                 return approval

@@ -9,10 +9,11 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
-from router.approvals import Approval, Binding, Terms
+from router.approvals import Approval, Binding, Terms, binding_of
 from router.contract import ApprovalAsked, ApprovalSettled, Escalated, EvidenceEvent, Label, PersonAnswered, RiskTier
-from router.errors import ApprovalExpired, RouterError, StateUnavailable
+from router.errors import ApprovalExpired, ApprovalNeeded, StateUnavailable
 from router.ports import EvidenceLog
+from router.tools import ToolUse
 from serving.people.approvals import Outcome
 from serving.people.parked import Parked, PersonSaid, Result, Standing, Ticket
 from serving.people.wire import (
@@ -39,18 +40,6 @@ log = logging.getLogger(__name__)
 _ASK_SECONDS: Final = 2.0
 _AFTER_THE_YES_SECONDS: Final = 300.0
 """How much longer than its approval a request is kept: a yes in the last second is still acted upon."""
-
-
-class RequestWaits(RouterError):
-    """Not a failure: the request waits for people. The caller gets 202, the ticket and its address."""
-
-    status = 202
-    code = "request_waits"
-    exit_code = 0
-
-    def __init__(self, ticket: Ticket) -> None:
-        super().__init__(f"the request waits for {_words(ticket.standing)}: ask again at {address_of(ticket)}")
-        self.ticket = ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +103,12 @@ class PeopleDesk:
         await self._record(binding.trace_id, event)
         return used
 
+    async def consume_for(self, use: ToolUse, arguments: str) -> None:
+        """Use up the yes that a tool's call names, for exactly these canonical arguments. Raises `ApprovalNeeded`, and as `consume`."""
+        if use.approval is None:
+            raise ApprovalNeeded(use.tool, "a person has to approve exactly these arguments first")
+        await self.consume(use.approval, binding_of(use.org, use.trace_id, use.tool, arguments))
+
     # What waits.
 
     async def ask_approval(self, about: About, parked: Parked, binding: Binding, terms: Terms) -> Ticket:
@@ -149,8 +144,8 @@ class PeopleDesk:
         """Take a request up to go on with it; None: another replica has it, or nothing is left to go on with."""
         return (await self._tickets(Claim(org=org, id=name))).parked
 
-    async def finish(self, ticket: Ticket, went_on_as: str, result: Result) -> Ticket:
-        """Keep what came of a request that was gone on with. Raises `TicketSettled`."""
+    async def finish(self, ticket: Ticket, went_on_as: str | None, result: Result) -> Ticket:
+        """Keep what came of a request, and under which trace it went on, if it did. Raises `TicketSettled`."""
         standing = ticket.standing.model_copy(update={"went_on_as": went_on_as})
         return (await self._tickets(Finish(org=ticket.org, id=ticket.id, standing=standing, result=result))).tickets[0]
 
@@ -208,11 +203,6 @@ class PeopleDesk:
         return answer
 
 
-def address_of(ticket: Ticket) -> str:
-    """Return where a waiting request can be asked for."""
-    return f"/v1/requests/{ticket.id}"
-
-
 def _standing(about: About) -> Standing:
     return Standing(
         waits_for="person",
@@ -222,7 +212,3 @@ def _standing(about: About) -> Standing:
         risk_tier=about.risk_tier,
         because=about.because,
     )
-
-
-def _words(standing: Standing) -> str:
-    return "a person's approval" if standing.waits_for == "approval" else f"a person in the queue {standing.queue}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from router.contract import ImagePart, Message, TextPart
+from router.enforce import engine_schema
 from router.errors import ContractViolated, LaneMisbehaved, UnsupportedField
 from router.lane import LaneCall, LaneEvent, ReasoningDelta, Stop, TextDelta, ToolCallDelta, Usage
 from router.validate import validate_arguments
@@ -52,6 +53,9 @@ def chat_body(call: LaneCall, abilities: Abilities) -> Json:
         "frequency_penalty": sampling.frequency_penalty,
         "cache_salt": call.cache_salt,
     }
+    if call.continue_from is not None:
+        body["messages"].append({"role": "assistant", "content": call.continue_from})
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
     if sampling.ignore_eos:
@@ -66,7 +70,7 @@ def chat_body(call: LaneCall, abilities: Abilities) -> Json:
 def _response_format(call: LaneCall) -> Json:
     if call.json_schema == "{}":
         return {"type": "json_object"}
-    schema = orjson.loads(call.json_schema or "{}")
+    schema = orjson.loads(engine_schema(call.json_schema or "{}"))
     return {"type": "json_schema", "json_schema": {"name": call.schema_name or "response", "schema": schema}}
 
 

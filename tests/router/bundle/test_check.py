@@ -182,6 +182,45 @@ def test_a_missing_contract_is_named_where_it_is_asked_for(folder: Path, heads: 
     assert "unknown contract schema `SupportAnswerV3`" in finding.message
 
 
+def test_rules_are_read_beside_the_schema_and_change_the_hash(folder: Path, heads: ScriptedHeads) -> None:
+    before = bundle_hash(folder)
+    (folder / "contracts/SupportAnswerV3.rules.yaml").write_text("forbidden: [ssn]\n")
+
+    rules = load_bundle(folder, heads).answer_rules
+
+    assert rules["SupportAnswerV3"].forbidden == ("ssn",)
+    assert bundle_hash(folder) != before
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ("forbiden: [ssn]", "forbiden: Extra inputs are not permitted"),
+        ("length: [{of: /answer}]", "length.0: a length rule sets at least one bound"),
+        ("length: [{words_at_least: 9, words_at_most: 3}]", "length.0: no text has at least 9 and at most 3 words"),
+        ("language: [{any_of: [tlh]}]", "language.0.any_of.0: Input should be"),
+    ],
+)
+def test_rules_that_can_t_be_kept_are_findings(folder: Path, heads: ScriptedHeads, rules: str, message: str) -> None:
+    (folder / "contracts/SupportAnswerV3.rules.yaml").write_text(rules + "\n")
+
+    finding = check_bundle(folder, heads)[0]
+
+    assert finding.file == "contracts/SupportAnswerV3.rules.yaml"
+    assert finding.message.startswith(message)
+
+
+def test_a_strict_contract_that_the_engine_can_t_enforce_is_a_finding(folder: Path, heads: ScriptedHeads) -> None:
+    line = change(folder, "contracts/SupportAnswerV3.json", '"maxItems": 6', '"maxItems": 6, "uniqueItems": true')
+
+    (finding,) = check_bundle(folder, heads)
+    (folder / "contracts/SupportAnswerV3.rules.yaml").write_text("strict: false\n")
+
+    assert (finding.file, finding.line) == ("contracts/SupportAnswerV3.json", line)
+    assert "at #/properties/citations/uniqueItems" in finding.message
+    assert check_bundle(folder, heads) == ()
+
+
 def test_a_route_behind_one_that_takes_everything_is_unreachable(folder: Path, heads: ScriptedHeads) -> None:
     change(folder, "routes.yaml", 'when: mode == "batch"', "when: input_tokens >= 1")
 

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.bundle.files import Hosted, LaneSpec, PeopleSpec, Timeouts
+from router.bundle.answer_rules import NO_RULES, ContractRules
+from router.bundle.files import Hosted, LaneSpec, PeopleSpec, TiersFile, Timeouts
 from router.contract import (
     Decision,
     Finding,
@@ -39,6 +40,12 @@ class FakeBundle:
 
     lanes: dict[str, LaneSpec] = field(default_factory=lambda: dict(LANES))
     contracts: dict[str, str] = field(default_factory=lambda: {"Person": PERSON})
+    answer_rules: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Any] = field(default_factory=dict)
+    tiers: TiersFile = field(default_factory=lambda: TiersFile(levels={}, rules=(), profiles=()))
+
+    def rules_of_route(self, _route: str) -> ContractRules:
+        return NO_RULES
 
 
 def decision(*rungs: tuple[str, tuple[str, ...]], **changes: Any) -> Decision:

@@ -109,7 +109,7 @@ def test_the_doors_refusal_turns_back_to_the_boundarys_rung() -> None:
     assert [one.rung.lane for one in bench.climbed] == ["near"]
 
 
-def test_a_held_answer_that_breaks_its_contract_goes_to_the_next_rung() -> None:
+def test_a_held_answer_that_breaks_its_contract_twice_goes_to_the_next_rung() -> None:
     contract = OutputContract(type="json", schema_name="Person")
     plan = decision(("near", ("start",)), ("far", ("schema_failure",)), output_contract=contract)
     good = [(TextDelta('{"name": "x"}'),), (Stop("stop"),)]
@@ -117,4 +117,4 @@ def test_a_held_answer_that_breaks_its_contract_goes_to_the_next_rung() -> None:
     bench = Bench(plan, hold=True, near=[(TextDelta("{}"),), (Stop("stop"),)], far=good).play()
 
     assert bench.text == '{"name": "x"}'
-    assert [one.valid for one in bench.kept(Validated)] == [False, True]
+    assert [one.valid for one in bench.kept(Validated)] == [False, False, True]

@@ -30,7 +30,7 @@ def test_an_answer_that_breaks_its_contract_never_ends_as_success() -> None:
         bench.play()
 
     assert not any(isinstance(event, Stop) for event in bench.events)
-    assert [one.valid for one in bench.kept(Validated)] == [False]
+    assert [one.valid for one in bench.kept(Validated)] == [False, False]
 
 
 def test_an_answer_cut_by_length_is_shown_as_incomplete() -> None:

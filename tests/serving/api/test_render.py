@@ -3,7 +3,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from router.errors import BadRequest, LaneOverloaded, PolicyDenied
-from router.lane import Refusal, Stop, TextDelta, ToolCallDelta, Usage
+from router.lane import Continued, Refusal, Stop, TextDelta, ToolCallDelta, Usage
 from serving.api.render import DONE, StreamedAnswer, WholeAnswer, error_body
 
 TRACE = "ab" * 16
@@ -90,3 +90,12 @@ def test_an_error_has_openais_shape_and_tells_no_secret(error: Exception, status
         assert headers["retry-after"] == "2"
     if code == "policy_denied":
         assert headers["x-lane-policies"] == "p1,p2"
+
+
+def test_where_another_lane_goes_on_the_stream_says_so_and_clients_read_on() -> None:
+    stream = StreamedAnswer(TRACE, 1, "m", include_usage=True)
+
+    (chunk,) = chunks(stream.render((Continued("private", "w", 21),)))
+
+    assert chunk.model_extra == {"private_lane": {"resumed": {"lane": "private", "model": "w", "after_characters": 21}}}
+    assert not chunk.choices[0].delta.content

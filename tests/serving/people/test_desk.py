@@ -16,7 +16,7 @@ from router.errors import (
     TicketSettled,
 )
 from router.testing import MemoryEvidence
-from serving.people.desk import About, PeopleDesk, RequestWaits, address_of
+from serving.people.desk import About, PeopleDesk
 from serving.people.parked import Parked, PendingCall, Result
 from tests.serving.people.clocks import Clocks
 from tests.serving.people.kit import Owner
@@ -112,16 +112,6 @@ async def test_an_escalation_is_on_record_and_so_is_who_settled_it(owner: Owner)
     with pytest.raises(TicketSettled):
         await desk.say(ticket, "declined", "bo", None, Result(status=403, body="{}"))
     assert (await desk.ticket("acme", ticket.id))[1] == Result(status=200, body="{}")
-
-
-async def test_what_waits_says_for_whom_and_where_to_ask_again(owner: Owner) -> None:
-    desk = PeopleDesk(owner, MemoryEvidence())
-
-    ticket = await desk.escalate(ABOUT, PARKED, "claims", 3600)
-
-    waits = RequestWaits(ticket)
-    assert waits.status == 202
-    assert str(waits) == f"the request waits for a person in the queue claims: ask again at {address_of(ticket)}"
 
 
 async def test_without_the_keeper_nothing_is_asked_said_or_used(owner: Owner) -> None:

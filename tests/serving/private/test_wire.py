@@ -185,3 +185,10 @@ def test_an_adapter_is_asked_for_by_its_served_name_and_under_the_tenants_salt()
 def test_a_model_that_this_engine_does_not_serve_is_not_answered_by_another() -> None:
     with pytest.raises(LaneMisbehaved, match="not small:law"):
         chat_body(call(model="small:law"), TEXT_ONLY)
+
+
+def test_an_answer_that_was_begun_is_gone_on_with_in_the_same_turn() -> None:
+    body = chat_body(call(continue_from="The capital of"), ABLE)
+
+    assert body["messages"][-1] == {"role": "assistant", "content": "The capital of"}
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)

@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+from router.bundle import Bundle
+from router.bundle.answer_rules import ContractRules, LengthRule
+from router.contract import Decision, Message, OutputContract, ResponseFormat, RouteRequest, Sampling, TextPart, Topic
+from router.validate import AnswerContract, contract_of
+
+RULES = ContractRules(forbidden=("ssn",))
+ASKED = RouteRequest(messages=(Message(role="user", content=(TextPart(text="Hello"),)),), org="acme")
+
+
+def decided(output: OutputContract, route: str = "everyday") -> Decision:
+    return Decision(
+        route=route,
+        risk_tier="low",
+        topic=Topic(intent="question", confidence=1, domain="general", mode="chat"),
+        label={},  # type: ignore[arg-type]
+        lane=None,
+        model=None,
+        sampling=Sampling(),
+        output_contract=output,
+        bundle_hash="",
+        classifier="",
+    )
+
+
+def test_free_text_has_no_contract(starter: Bundle) -> None:
+    assert contract_of(decided(OutputContract()), ASKED, starter) is None
+
+
+def test_a_contract_of_the_bundle_comes_with_its_rules(starter: Bundle) -> None:
+    bundle = replace(starter, answer_rules={"SupportAnswerV3": RULES})
+
+    found = contract_of(decided(OutputContract(type="json", schema_name="SupportAnswerV3")), ASKED, bundle)
+
+    assert found == AnswerContract("SupportAnswerV3", starter.contracts["SupportAnswerV3"], RULES)
+
+
+def test_free_text_may_have_rules_alone(starter: Bundle) -> None:
+    rules = ContractRules(length=(LengthRule(words_at_most=50),))
+    bundle = replace(starter, answer_rules={"Brief": rules})
+
+    found = contract_of(decided(OutputContract(type="text", schema_name="Brief")), ASKED, bundle)
+
+    assert found == AnswerContract("Brief", None, rules)
+
+
+def test_a_shape_of_the_caller_s_own_still_keeps_the_route_s_rules(starter: Bundle) -> None:
+    route = next(one.spec.id for one in starter.routes if one.spec.output_contract.schema_name == "SupportAnswerV3")
+    bundle = replace(starter, answer_rules={"SupportAnswerV3": RULES})
+    asked = ASKED.model_copy(
+        update={"response_format": ResponseFormat(type="json_schema", json_schema='{"type":"array"}')}
+    )
+
+    found = contract_of(decided(OutputContract(type="json", schema_name="request"), route), asked, bundle)
+
+    assert found == AnswerContract("response", '{"type":"array"}', RULES)
