@@ -1,6 +1,6 @@
 """What does the running cluster say? The CLI's side of its HTTP API: one caller, plain HTTP, no hosted API's client."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -87,6 +87,20 @@ class Cluster:
             response = self._http.get(f"/v1/evidence/{trace_id}")
         _check(response)
         return Evidence.model_validate_json(response.content)
+
+    def read(self, address: str) -> dict[str, Any]:
+        """Read a resource of our own (`/v1/approvals`, say). Raises `ClusterAnswered`."""
+        with self._guarded():
+            response = self._http.get(address)
+        _check(response)
+        return dict(response.json())
+
+    def say(self, address: str, words: Mapping[str, Any]) -> dict[str, Any]:
+        """Send words about such a resource; return how it stands then. Raises `ClusterAnswered`."""
+        with self._guarded():
+            response = self._http.post(address, json=dict(words))
+        _check(response)
+        return dict(response.json())
 
     def _guarded(self) -> "_Guarded":
         return _Guarded(self._address)

@@ -31,7 +31,9 @@ Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 def new(
     name: Name,
     days: Annotated[int | None, typer.Option(min=1, help="It expires after so many days.", show_default=False)] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="chat, route or evidence; repeat it.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="chat, route, evidence, approve or answer; repeat it.")
+    ] = None,
     lane: Annotated[list[str] | None, typer.Option(help="A lane it may use; repeat it.")] = None,
     jurisdiction: Annotated[list[str] | None, typer.Option(help="Joins every request's label; repeat it.")] = None,
     clearance: Annotated[str | None, typer.Option(help="The highest level of evidence it may read.")] = None,

@@ -8,8 +8,10 @@ import typer
 from cli import (
     add_model,
     airgap,
+    approvals,
     approvers,
     ask,
+    budgets,
     change,
     cluster,
     decide,
@@ -74,6 +76,8 @@ app.command()(decide.decide)
 app.command()(scan.scan)
 app.command()(train.train)
 app.command()(explain.explain)
+app.add_typer(approvals.approvals_app, name="approvals")
+app.command()(budgets.budgets)
 bundle_app.command()(change.sign)
 bundle_app.command()(change.apply)
 bundle_app.command()(change.history)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from router.bundle.files import DailyBudget, Price
+from router.bundle.files import DailyBudget, Price, TenantSpec
 from router.contract import AttemptEnded, Frozen
 
 Kind = Literal["cost", "input_tokens", "output_tokens", "tool_calls", "context_chunks"]
@@ -111,6 +111,16 @@ def limits_of(daily: DailyBudget) -> Limits:
     """Return a bundle's limits in whole numbers."""
     cost = None if daily.cost_usd is None else round(daily.cost_usd * NANOS)
     return Limits(cost=cost, **{kind: getattr(daily, kind) for kind in KINDS if kind != "cost"})
+
+
+def accounts_of(tenant: TenantSpec) -> tuple[Account, ...]:
+    """Return all of a tenant's accounts that are limited: its own first, then those of its routes."""
+    own = Account(org=tenant.org, limits=limits_of(tenant.daily))
+    of_routes = (
+        Account(org=tenant.org, request_class=route, limits=limits_of(daily))
+        for route, daily in tenant.daily_by_route.items()
+    )
+    return tuple(account for account in (own, *of_routes) if account.limits != Limits())
 
 
 def lacking(account: Account, taken: Amounts, wanted: Amounts) -> Lacking | None:

@@ -7,8 +7,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from router.errors import TicketExpired, TicketUnknown
-from serving.api.extension import status_address
 from serving.api.people import Serves, Visit, answered, handed_on
+from serving.people.desk import address_of
 from serving.people.parked import Ticket
 
 _ASK_AGAIN_SECONDS: Final = "2"
@@ -55,5 +55,5 @@ def standing_of(ticket: Ticket) -> dict[str, Any]:
         "expires_at": ticket.expires_at,
         "outcome": standing.said,
         "settled_by": standing.settled_by,
-        "status_url": status_address(ticket.id),
+        "status_url": address_of(ticket),
     }

@@ -7,12 +7,13 @@ whoever settles it later still puts that right.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from router.budgets import KINDS, Amounts, lacking
+from router.errors import StateUnavailable
 from serving.budgets.wire import Lacks, Reserve, Reserved, Settle, Settled, Taken
 
 KEPT_SECONDS: Final = 40 * 24 * 3600.0
@@ -162,14 +163,7 @@ class BudgetAccounts:
         return _Row(row[0], tuple(row[1].split("\n")), row[2], Amounts.model_validate_json(row[3]), row[4])
 
     def _taken(self, accounts: Sequence[str], day: str) -> tuple[Taken, ...]:
-        found = []
-        for account in accounts:
-            row = self._connection.execute(
-                "SELECT spent, reserved FROM budget_days WHERE account = ? AND day = ?", (account, day)
-            ).fetchone()
-            spent, reserved = (Amounts.model_validate_json(one) for one in row) if row else (_NOTHING, _NOTHING)
-            found.append(Taken(account=account, spent=spent, reserved=reserved))
-        return tuple(found)
+        return _taken_in(self._connection, accounts, day)
 
     def _write(self, taken: tuple[Taken, ...], day: str) -> None:
         for one in taken:
@@ -192,3 +186,27 @@ class BudgetAccounts:
 
 def _less(one: Amounts, other: Amounts) -> Amounts:
     return Amounts(**{kind: one.of(kind) - other.of(kind) for kind in KINDS})
+
+
+def read_taken(path: Path, accounts: Sequence[str], day: str) -> tuple[Taken, ...]:
+    """Return what is gone of these accounts on a day, from a file that may be in use; nothing is, where there is no file yet."""
+    if not path.exists():
+        return tuple(Taken(account=account) for account in accounts)
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)) as connection:
+        try:
+            return _taken_in(connection, accounts, day)
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return tuple(Taken(account=account) for account in accounts)
+            raise StateUnavailable(f"{path} can't be read ({error})") from error
+
+
+def _taken_in(connection: sqlite3.Connection, accounts: Sequence[str], day: str) -> tuple[Taken, ...]:
+    found = []
+    for account in accounts:
+        row = connection.execute(
+            "SELECT spent, reserved FROM budget_days WHERE account = ? AND day = ?", (account, day)
+        ).fetchone()
+        spent, reserved = (Amounts.model_validate_json(one) for one in row) if row else (_NOTHING, _NOTHING)
+        found.append(Taken(account=account, spent=spent, reserved=reserved))
+    return tuple(found)

@@ -18,10 +18,9 @@ from router.budgets import (
     Amounts,
     Held,
     Lacking,
-    Limits,
     Step,
+    accounts_of,
     day_of,
-    limits_of,
     seconds_to_the_days_end,
 )
 from router.bundle.files import TenantSpec
@@ -59,18 +58,14 @@ class Wallet:
         """Take the keeper's Ray Serve handle."""
         self._keeper, self._utc_now, self._monotonic = keeper, utc_now, monotonic
         self._tenants: Mapping[str, TenantSpec] = {tenant.org: tenant for tenant in tenants}
+        self._accounts = {tenant.org: accounts_of(tenant) for tenant in self._tenants.values()}
         self._glances: dict[str, _Glance] = {}
         self._settling: set[asyncio.Task[None]] = set()
 
     def accounts(self, org: str, request_class: str) -> tuple[Account, ...]:
         """Return what has to be asked for a step: nothing where nothing is limited."""
-        tenant = self._tenants.get(org)
-        if tenant is None:
-            return ()
-        found = [Account(org=org, limits=limits_of(tenant.daily))]
-        if (of_class := tenant.daily_by_route.get(request_class)) is not None:
-            found.append(Account(org=org, request_class=request_class, limits=limits_of(of_class)))
-        return tuple(account for account in found if account.limits != Limits())
+        limited = self._accounts.get(org, ())
+        return tuple(account for account in limited if account.request_class in {"", request_class})
 
     def usd_left(self, org: str) -> float | None:
         """Return how many dollars the tenant's day has left, as seen a moment ago; None: no limit, or nobody knows without asking."""

@@ -203,6 +203,11 @@ class PeopleDesk:
         return answer
 
 
+def address_of(ticket: Ticket) -> str:
+    """Return where a waiting request can be asked for."""
+    return f"/v1/requests/{ticket.id}"
+
+
 def _standing(about: About) -> Standing:
     return Standing(
         waits_for="person",
