@@ -30,6 +30,7 @@ from router.scan import warm
 from serving.admission import AdmittedLane, Rooms, Standings, onward, out
 from serving.api.auth import Keyring
 from serving.api.routes import Api, Version, make_api
+from serving.budgets.wallet import Wallet
 from serving.change.errors import HistoryBroken
 from serving.change.in_force import InForce
 from serving.deep.deployment import DeepScanClient, DeepScanReplica
@@ -81,6 +82,7 @@ class Ingress:
     def __init__(self, settings: Settings, keeper: DeploymentHandle) -> None:
         """Take the keeper's handle; the models' are found by the names that the version in service gives."""
         self._settings = settings
+        self._keeper_handle = keeper
         self._keeper = KeeperClient(keeper, time.monotonic)
         self._maps = KeptMaps(keeper)
         self._replicas = ReplicaCounts()
@@ -136,6 +138,7 @@ class Ingress:
             salt=self._salt,
             maps=self._maps,
             newest=self._newest,
+            purse=Wallet(self._keeper_handle, bundle.tenants.values()),
         )
         gateway = Gateway(
             planner=planner,

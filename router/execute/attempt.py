@@ -59,6 +59,7 @@ async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> Asyn
     try:
         time = _time_of(step, climb, run)
         call, restored = await _call(step, climb, run, time)
+        await record.spending.reserve(call, plan.route)
         async with aclosing(_within_time(call, run, time)) as batches:
             async for batch in batches:
                 said.extend(event.text for event in batch if isinstance(event, TextDelta))

@@ -9,6 +9,7 @@ from router.contract import Cause, ClosedRung, Decided, Decision, Finding, Messa
 from router.decide import narrow
 from router.errors import (
     AnswerWithheld,
+    BudgetExhausted,
     ContractViolated,
     DoorRefused,
     FoundBeforeLeaving,
@@ -197,6 +198,10 @@ class Climb:
             case AnswerWithheld():
                 self._cause = error.cause
                 self._after_check(error.check)
+            case BudgetExhausted():
+                self._cause = error.cause
+                await self._decide_again(error.because)
+                self._go_on_for_nothing()
             case LaneFailed():
                 self._cause = error.cause
                 await self._wait_to_ask_again(step, error)
@@ -213,6 +218,16 @@ class Climb:
         run.evidence.append(run.trace_id, Waited(lane=lane.name, seconds=wait, because=error.because))
         await run.sleep(wait)
         self._ask_again(step, _Again(step.until))
+
+    def _go_on_for_nothing(self) -> None:
+        """Keep what costs nothing, and what the route names for a budget that is used up."""
+        lanes, asked = self._run.bundle.lanes, {tried.lane for tried in self._tried}
+        left = [rung for rung in self.decision.ladder if rung.lane not in asked]
+        self._left = [
+            rung.model_copy(update={"on": (*rung.on, self._cause)})
+            for rung in left
+            if lanes[rung.lane].price.is_nothing or self._cause in rung.on
+        ]
 
     def _after_check(self, check: str) -> None:
         """Do what the check says: try the next rung, ask people, or end here."""

@@ -5,10 +5,11 @@ from typing import Final
 from router.breakers import Verdict
 from router.checks import Amended, CheckResult, Passed, Withheld
 from router.contract import AttemptEnded, Checked, Egress, ToolSpec, Validated
-from router.errors import AnswerWithheld, ContractViolated, LaneFailed, RouterError
+from router.errors import AnswerWithheld, ContractViolated, LaneFailed, LaneOverloaded, LaneUnreachable, RouterError
 from router.execute.climb import Step
 from router.execute.health import verdict_of
 from router.execute.run import Batch, Run
+from router.execute.spending import Spending
 from router.lane import (
     Continued,
     Departed,
@@ -43,6 +44,8 @@ class AttemptRecord:
         self.end = "cancelled"
         self.because: str | None = None
         self._error: RouterError | None = None
+        self._departed = False
+        self.spending = Spending(run)
         self._closed = False
 
     @property
@@ -93,22 +96,27 @@ class AttemptRecord:
         price = self.run.bundle.lanes[self.step.rung.lane].price
         usage = self.usage
         cost = usage and (usage.input_tokens * price.input_usd + usage.output_tokens * price.output_usd) / 1e6
-        self.run.evidence.append(
-            self.run.trace_id,
-            AttemptEnded(
-                attempt=self.step.attempt,
-                lane=self.step.rung.lane,
-                model=self.step.rung.model,
-                ended=self.end,
-                because=self.because,
-                model_version=self.stop and self.stop.model_version,
-                input_tokens=usage and usage.input_tokens,
-                output_tokens=usage and usage.output_tokens,
-                cost_usd=cost,
-                first_token_seconds=self.first_token,
-                seconds=self.run.clock.monotonic() - self.started,
-            ),
+        ended = AttemptEnded(
+            attempt=self.step.attempt,
+            lane=self.step.rung.lane,
+            model=self.step.rung.model,
+            ended=self.end,
+            because=self.because,
+            model_version=self.stop and self.stop.model_version,
+            input_tokens=usage and usage.input_tokens,
+            output_tokens=usage and usage.output_tokens,
+            cost_usd=cost,
+            first_token_seconds=self.first_token,
+            seconds=self.run.clock.monotonic() - self.started,
         )
+        self.run.evidence.append(self.run.trace_id, ended)
+        self.spending.settle(ended, reached=self._reached())
+
+    def _reached(self) -> bool:
+        """Whether the lane got the call, or may have: then something was taken of the budget."""
+        if self.run.bundle.lanes[self.step.rung.lane].is_hosted:
+            return self._departed
+        return not isinstance(self._error, LaneOverloaded | LaneUnreachable)
 
     def _settle(self) -> None:
         """Tell the lane's breaker what became of this."""
@@ -167,6 +175,7 @@ class AttemptRecord:
             raise AnswerWithheld(self.step.rung.lane, result.check_id, result.because)
 
     def _egress(self, departed: Departed) -> None:
+        self._departed = True
         self.run.evidence.append(
             self.run.trace_id,
             Egress(

@@ -9,7 +9,7 @@ from router.bundle import Bundle
 from router.contract import Chunk, Decision, Finding, RouteRequest, Rung
 from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
-from router.ports import Clock, EvidenceLog, RedactionMaps, Retriever
+from router.ports import Clock, EvidenceLog, Purse, RedactionMaps, Retriever
 
 Batch = tuple[LaneEvent, ...]
 
@@ -23,6 +23,7 @@ class Run:
     whether another bundle is in force than what leaves under a decision was judged by. `hold` keeps the
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact. `retriever` looks context up; `context` are the passages that are part of the request by now.
+    `purse` holds the tenants' budgets.
     `health` is what this process has seen of its lanes; `sleep` and `draw` (a random number from 0 to 1) are for waits.
     """
 
@@ -36,6 +37,7 @@ class Run:
     hold: bool
     cache_salt: str | None = None
     maps: RedactionMaps | None = None
+    purse: Purse | None = None
     superseded: Callable[[Decision], bool] = lambda _: False
     retriever: Retriever | None = None
     context: tuple[Chunk, ...] = ()

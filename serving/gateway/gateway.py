@@ -162,7 +162,7 @@ class Gateway:
                 yield step
             return
         if (refusal := refusal_of(decision)) is not None:
-            raise refusal
+            raise self.planner.when_again(refusal, request.org)
         self._note_skipped(decision, trace)
         self.sample(request, decision, self.bundle, trace.trace_id)
         run = self._run(request, trace)
@@ -229,6 +229,7 @@ class Gateway:
             hold=not request.stream,
             cache_salt=hmac.new(self.planner.salt, request.org.encode(), hashlib.sha256).hexdigest(),
             maps=self.planner.maps,
+            purse=self.planner.purse,
             superseded=self.planner.superseded,
             retriever=self.retriever,
             health=self.health,

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from router.bundle import Bundle
 from router.contract import Decision, RouteRequest
 from router.decide import decide, leave_by_both, leave_nothing
-from router.errors import RouterError, StateUnavailable
-from router.ports import RedactionMaps
+from router.errors import BudgetExhausted, RouterError, StateUnavailable
+from router.ports import Purse, RedactionMaps
 from router.redact import Scan, scan_with
 from router.scan import scan_text
 from router.state import State
@@ -51,7 +51,7 @@ class Planner:
     """Makes decisions under one version of the bundle.
 
     `lanes_off` says which lanes can't be used now. `newest` is the bundle in force, by which what leaves is judged as well (None: this one,
-    always). `salt` is for the hashes that a session's messages are known by.
+    always). `purse` holds the tenants' budgets. `salt` is for the hashes that a session's messages are known by.
     """
 
     bundle: Bundle
@@ -60,6 +60,7 @@ class Planner:
     salt: bytes
     maps: RedactionMaps
     newest: Newest | None = None
+    purse: Purse | None = None
 
     async def decide(self, request: RouteRequest) -> Decided:
         """Decide a request that has just come in."""
@@ -77,6 +78,12 @@ class Planner:
         if self.superseded(decision):
             decision = await self._by_the_newest(decision, request, state, scan)
         return Decided(decision, state, (time.perf_counter_ns() - began) // 1000)
+
+    def when_again(self, refusal: RouterError, org: str) -> RouterError:
+        """Return the refusal, and with a budget that is used up the time until the tenant's day ends."""
+        if isinstance(refusal, BudgetExhausted) and self.purse is not None:
+            refusal.retry_after_seconds = self.purse.seconds_left(org)
+        return refusal
 
     def superseded(self, decision: Decision) -> bool:
         """Whether another bundle is in force than this decision was made by, or nobody can tell."""
@@ -109,18 +116,19 @@ class Planner:
             return state.model_copy(update={"session_unknown": True}), scan_text
 
     async def _state(self, request: RouteRequest) -> State:
-        lanes_off = self.lanes_off()
+        now = State(lanes_off=self.lanes_off(), usd_left=self.purse.usd_left(request.org) if self.purse else None)
         if request.session is None:
-            return State(lanes_off=lanes_off)
+            return now
         hashes = [hash_of(message, self.salt) for message in request.messages]
         known = await self.keeper.recall_session(request.org, request.session, hashes)
         if known is None:
-            return State(lanes_off=lanes_off, session_unknown=True)
-        return State(
-            lanes_off=lanes_off,
-            session_label=known.label,
-            session_turns=known.turns,
-            known_spans=known.recognised(hashes),
+            return now.model_copy(update={"session_unknown": True})
+        return now.model_copy(
+            update={
+                "session_label": known.label,
+                "session_turns": known.turns,
+                "known_spans": known.recognised(hashes),
+            }
         )
 
 

@@ -32,6 +32,11 @@ class Price(Frozen):
     cached_input_usd: float | None = Field(default=None, ge=0)
     output_usd: float = Field(default=0.0, ge=0)
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is paid, however much is asked and said."""
+        return self == Price()
+
 
 Pin = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 """Base64 of the SHA-256 of a certificate's public key, as `curl --pinnedpubkey` takes it after `sha256//`."""

@@ -1,0 +1,47 @@
+"""What does an attempt take of its tenant's day? It is set aside before anything is sent, and counted when it ends."""
+
+from router.budgets import Amounts, Held, Step, most_of_attempt, used_by
+from router.contract import AttemptEnded, BudgetSettled
+from router.decide import estimate_tokens
+from router.execute.run import Run
+from router.lane import LaneCall
+
+
+class Spending:
+    """One attempt's part of the budget. Where nothing is limited, nobody is asked."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._held: Held | None = None
+
+    async def reserve(self, call: LaneCall, route: str) -> None:
+        """Set aside the whole prompt, an answer of full length and their price. Raises `BudgetExhausted`, `StateUnavailable`."""
+        run = self._run
+        if run.purse is None:
+            return
+        tokens = estimate_tokens(run.request.model_copy(update={"messages": call.messages}))
+        output_tokens = call.max_tokens if run.request.task == "generate" else 0
+        most = most_of_attempt(run.bundle.lanes[call.lane].price, tokens, output_tokens)
+        step = Step(run.request.org, route, run.trace_id, call.lane, call.deadline_seconds)
+        self._held = await run.purse.reserve(step, most)
+
+    def settle(self, ended: AttemptEnded, *, reached: bool) -> None:
+        """Count what it took, and say so. `reached`: the lane got the call."""
+        held, self._held = self._held, None
+        if held is None or self._run.purse is None:
+            return
+        used = used_by(ended, held.amounts, reached=reached)
+        self._run.purse.settle(held, used)
+        self._run.evidence.append(self._run.trace_id, settled(held.step.org, used))
+
+
+def settled(org: str, used: Amounts) -> BudgetSettled:
+    """Return the record of what was taken."""
+    return BudgetSettled(
+        org=org,
+        cost_usd=used.cost_usd,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        tool_calls=used.tool_calls,
+        context_chunks=used.context_chunks,
+    )

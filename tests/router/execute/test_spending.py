@@ -1,0 +1,95 @@
+"""An attempt is paid for before it is sent and counted when it ends; when the money is gone, what costs nothing goes on."""
+
+from typing import Any
+
+import pytest
+
+from router.budgets import NANOS, Amounts, Limits
+from router.bundle.files import Price
+from router.contract import BudgetSettled, Decided
+from router.errors import BudgetExhausted, LaneUnreachable
+from router.lane import Departed, Stop, TextDelta, Usage
+from router.testing import MemoryPurse
+from tests.router.execute.kit import HELLO, Bench, decision
+
+PRICE = Price(input_usd=1000.0, output_usd=1000.0)
+LEFT = Departed("p", "0" * 64, 10, "nonce", "entry")
+SAID = [(LEFT,), (TextDelta("Hello"), Usage(3, 1), Stop("stop", "w1"))]
+START = ("start",)
+
+
+def bench(purse: MemoryPurse, *rungs: Any, later: Any = None, **scripts: Any) -> Bench:
+    made = Bench(decision(*rungs), later=later, run={"purse": purse}, **scripts)
+    lanes = made.run.bundle.lanes
+    lanes["far"] = lanes["far"].model_copy(update={"price": PRICE})  # type: ignore[index]
+    return made
+
+
+def test_an_answer_takes_what_its_usage_says() -> None:
+    purse = MemoryPurse(Limits(cost=10 * NANOS))
+
+    played = bench(purse, ("far", START), far=SAID).play()
+
+    (held, used) = purse.settled[0]
+    assert held.step.lane == "far"
+    assert held.step.request_class == "r"
+    assert used == Amounts(cost=4 * NANOS // 1000, input_tokens=3, output_tokens=1)
+    assert held.amounts.output_tokens == 512
+    assert purse.held == {}
+    (settled,) = played.kept(BudgetSettled)
+    assert (settled.cost_usd, settled.output_tokens) == (0.004, 1)
+
+
+def test_a_stream_that_broke_takes_all_that_was_reserved() -> None:
+    purse = MemoryPurse(Limits(cost=10 * NANOS))
+
+    with pytest.raises(LaneUnreachable):
+        bench(purse, ("far", START), far=[(LEFT,), (TextDelta("Hel"),), LaneUnreachable("far", "cut")]).play()
+
+    (held, used) = purse.settled[0]
+    assert used == held.amounts
+
+
+def test_what_never_left_takes_nothing() -> None:
+    purse = MemoryPurse(Limits(cost=10 * NANOS))
+
+    bench(purse, ("far", START), ("near", ("connection",)), far=[LaneUnreachable("far", "no")], near=HELLO).play()
+
+    assert [used.cost for _, used in purse.settled] == [0, 0]
+    assert purse.spent == Amounts(input_tokens=3, output_tokens=1)
+
+
+def test_when_the_money_is_gone_a_private_lane_answers_and_nothing_was_sent() -> None:
+    purse = MemoryPurse(Limits(cost=1))
+
+    played = bench(purse, ("far", START), ("near", ("timeout",)), far=SAID, near=HELLO).play()
+
+    assert played.text == "Hello"
+    assert [one.rung.lane for one in played.climbed] == ["near"]
+    assert played.lanes["far"].calls == []
+    assert "day's budget" in played.kept(Decided)[-1].because
+
+
+def test_without_a_lane_that_costs_nothing_the_request_ends_with_the_budget() -> None:
+    purse = MemoryPurse(Limits(cost=1))
+
+    with pytest.raises(BudgetExhausted):
+        bench(purse, ("far", START), far=SAID).play()
+
+
+def test_when_the_tokens_are_gone_no_lane_answers() -> None:
+    purse = MemoryPurse(Limits(output_tokens=100))
+
+    with pytest.raises(BudgetExhausted):
+        bench(purse, ("far", START), ("near", ("timeout",)), far=SAID, near=HELLO).play()
+
+    assert purse.settled == []
+
+
+def test_a_tenant_without_a_budget_reserves_nothing() -> None:
+    purse = MemoryPurse()
+
+    played = bench(purse, ("far", START), far=SAID).play()
+
+    assert purse.settled == []
+    assert played.kept(BudgetSettled) == []
