@@ -13,6 +13,7 @@ import orjson
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from router.approvals import unusable
 from router.bundle.files import Scope
 from router.contract import LEVELS, Label
 from router.errors import RouterError, StateUnavailable
@@ -20,6 +21,7 @@ from serving.api.auth import Caller, Keyring
 from serving.gateway import Gateway
 from serving.people.desk import PeopleDesk
 from serving.people.parked import Parked, Result, Ticket
+from serving.people.results import failed
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +63,12 @@ class People:
             approval = ticket.standing.approval
             if ticket.state not in ("waiting", "running") or approval is None:
                 return
-            if (await self.desk.look(org, approval)).state == "waiting":
+            settled = await self.desk.look(org, approval)
+            if settled.state == "waiting" or (parked := await self.desk.claim(org, name)) is None:
                 return
-            if (parked := await self.desk.claim(org, name)) is None:
+            if (error := unusable(settled)) is not None:
+                await self.desk.note(settled)
+                await self.desk.finish(ticket, None, failed(error, ticket.standing.trace_id))
                 return
             went_on = await self.go_on(ticket, parked)
             await self.desk.finish(ticket, went_on.trace_id, went_on.result)

@@ -103,6 +103,12 @@ class PeopleDesk:
         await self._record(binding.trace_id, event)
         return used
 
+    async def note(self, approval: Approval) -> None:
+        """Record that an approval's time was over before anything was done by it."""
+        if approval.state == "expired":
+            event = ApprovalSettled(approval=approval.id, outcome="expired")
+            await self._record(approval.binding.trace_id, event)
+
     async def consume_for(self, use: ToolUse, arguments: str) -> None:
         """Use up the yes that a tool's call names, for exactly these canonical arguments. Raises `ApprovalNeeded`, and as `consume`."""
         if use.approval is None:
