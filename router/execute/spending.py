@@ -22,17 +22,28 @@ class Spending:
         tokens = estimate_tokens(run.request.model_copy(update={"messages": call.messages}))
         output_tokens = call.max_tokens if run.request.task == "generate" else 0
         most = most_of_attempt(run.bundle.lanes[call.lane].price, tokens, output_tokens)
-        step = Step(run.request.org, route, run.trace_id, call.lane, call.deadline_seconds)
-        self._held = await run.purse.reserve(step, most)
+        self._held = await set_aside(run, route, call.lane, most, call.deadline_seconds)
 
     def settle(self, ended: AttemptEnded, *, reached: bool) -> None:
         """Count what it took, and say so. `reached`: the lane got the call."""
         held, self._held = self._held, None
-        if held is None or self._run.purse is None:
-            return
-        used = used_by(ended, held.amounts, reached=reached)
-        self._run.purse.settle(held, used)
-        self._run.evidence.append(self._run.trace_id, settled(held.step.org, used))
+        if held is not None:
+            count(self._run, held, used_by(ended, held.amounts, reached=reached))
+
+
+async def set_aside(run: Run, route: str, by: str, most: Amounts, seconds: float) -> Held | None:
+    """Set aside what a step may take, `by` the lane, tool or index that takes it. Raises `BudgetExhausted`, `StateUnavailable`."""
+    if run.purse is None:
+        return None
+    return await run.purse.reserve(Step(run.request.org, route, run.trace_id, by, seconds), most)
+
+
+def count(run: Run, held: Held | None, used: Amounts) -> None:
+    """Count what a step took, and say so."""
+    if held is None or run.purse is None:
+        return
+    run.purse.settle(held, used)
+    run.evidence.append(run.trace_id, settled(held.step.org, used))
 
 
 def settled(org: str, used: Amounts) -> BudgetSettled:

@@ -1,4 +1,4 @@
-"""What is spent and what is reserved of each day's budgets? One table, one transaction a step, reservations flushed before they are answered.
+"""What is spent and what is reserved of each day's budgets? One transaction a step; a reservation is on disk before it is answered.
 
 INVARIANT: spent and reserved together never exceed a limit, as long as no step takes more than was reserved for it. One that does is
 counted in full: the next one finds less. A reservation that nobody settles (its process died) is spent in full once its time is over;
