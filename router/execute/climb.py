@@ -17,6 +17,7 @@ from router.errors import (
     LaneFailed,
     LaneMisbehaved,
     LaneOverloaded,
+    LaneSaturated,
     LaneTimeout,
     LaneUnreachable,
     PermitOutdated,
@@ -28,6 +29,8 @@ from router.execute.retries import LEAST_SECONDS, retry_in_seconds
 from router.execute.run import Run
 
 _START: Final[Cause] = "start"
+_NO_ANSWER: Final[frozenset[Cause]] = frozenset({"timeout", "connection", "overload", "rate_limit", "boundary"})
+"""What a lane fails by that gave no answer at all. A bad answer leads to the rungs that the plan names for it, and to no other."""
 _SUPERSEDED: Final = "another bundle is in force"
 
 
@@ -64,6 +67,7 @@ class Climb:
         self._stale = False
         self._again: _Again | None = None
         self._mend: tuple[Message, ...] = ()
+        self._passed: Rung | None = None
 
     def goes_on_after(self, cause: Cause) -> bool:
         """Whether a rung is left for this cause."""
@@ -108,8 +112,16 @@ class Climb:
     async def next(self) -> Step | None:
         """Return the next attempt: on the first rung that the cause leads to, that the plan of now still holds, and that may be asked.
 
-        Raises `LaneTimeout` when a rung is left and no time, `HandedToPerson` when the next one is people.
+        Where none is left, it is the lane that was gone round because it was full, if the ways round it lead nowhere now: there is no other
+        any more, so it waits there. Raises `LaneTimeout` when a rung is left and no time, `HandedToPerson` when the next one is people.
         """
+        if (step := await self._next_left()) is not None or self._passed is None or self._cause not in _NO_ANSWER:
+            return step
+        self._again = _Again(self.deadline)
+        self._left, self._passed = [self._passed.model_copy(update={"on": (self._cause,)})], None
+        return await self._next_left()
+
+    async def _next_left(self) -> Step | None:
         while rung := _take_next(self._left, self._cause):
             still = await self._still_planned(rung)
             if still is None:
@@ -128,7 +140,7 @@ class Climb:
                 continue
             self._attempts += 1
             self._tried.append(still)
-            round_it = self._round(now)
+            round_it = self._round(lane, now)
             if again is not None:
                 return Step(still, self._attempts, self._cause, again.until, given, mend=again.mend, round_it=round_it)
             until = now + self._seconds(self.deadline - now)
@@ -166,9 +178,10 @@ class Climb:
         if not self._tried and self._left:
             self._left[0] = self._left[0].model_copy(update={"on": (_START, *self._left[0].on)})
 
-    def _round(self, now: float) -> tuple[str, ...]:
-        """Return the lanes that are left for `overload` and may be asked now."""
-        lanes = [self._run.bundle.lanes[rung.lane] for rung in self._left if "overload" in rung.on]
+    def _round(self, full: LaneSpec, now: float) -> tuple[str, ...]:
+        """Return the other lanes that are left for `overload` and may be asked now."""
+        names = [rung.lane for rung in self._left if "overload" in rung.on and rung.lane != full.name]
+        lanes = [self._run.bundle.lanes[name] for name in names]
         off = self._run.health.off(lanes, now)
         return tuple(lane.name for lane in lanes if lane.name not in off)
 
@@ -202,6 +215,12 @@ class Climb:
                 self._cause = error.cause
                 await self._decide_again(error.because)
                 self._go_on_for_nothing()
+            case LaneSaturated():
+                self._cause = error.cause
+                # It was not asked, and is as full for a second try.
+                self._left = [rung for rung in self._left if rung.lane != step.rung.lane]
+                if step.round_it and self._passed is None:
+                    self._passed = step.rung
             case LaneFailed():
                 self._cause = error.cause
                 await self._wait_to_ask_again(step, error)

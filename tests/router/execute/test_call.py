@@ -1,9 +1,13 @@
+from collections.abc import Sequence
+
 import pytest
 
 from router.contract import (
+    AttemptStarted,
     Sampling,
 )
-from router.errors import LaneSaturated, LaneUnreachable
+from router.errors import ContractViolated, LaneSaturated, LaneUnreachable
+from router.lane import LaneCall, LaneEvent
 from tests.router.execute.kit import HELLO, LANES, TRACE, Bench, decision
 
 
@@ -56,3 +60,33 @@ def test_an_exact_lanes_call_without_a_seed_gets_its_traces_so_that_it_can_be_as
     assert exact.lanes["exact"].calls[0].sampling == Sampling(temperature=0.8, seed=int(TRACE[:15], 16))
     assert own.lanes["exact"].calls[0].sampling.seed == 7
     assert other.lanes["near"].calls[0].sampling.seed is None
+
+
+def full_unless_it_waits(call: LaneCall) -> Sequence[tuple[LaneEvent, ...] | BaseException]:
+    return [LaneSaturated(call.lane, "full")] if call.goes_on else HELLO
+
+
+def test_who_was_sent_on_by_a_full_lane_comes_back_to_it_where_the_ways_round_are_dark() -> None:
+    dark = [LaneUnreachable("far", "nothing answers")]
+    plan = decision(("near", ("start",)), ("near", ("timeout", "overload")), ("far", ("overload",)))
+
+    bench = Bench(plan, near=full_unless_it_waits, far=dark).play()
+
+    assert bench.text == "Hello"
+    assert [call.may_leave for call in bench.lanes["near"].calls] == [True, False]
+    assert [event.on for event in bench.kept(AttemptStarted)] == ["start", "overload", "connection"]
+
+
+def test_who_got_a_bad_answer_elsewhere_does_not_come_back() -> None:
+    plan = decision(("near", ("start",)), ("far", ("overload",)))
+
+    with pytest.raises(ContractViolated):
+        Bench(plan, near=full_unless_it_waits, far=[ContractViolated("far", "no name")]).play()
+
+
+def test_a_lane_that_is_full_is_not_asked_again_at_once() -> None:
+    bench = Bench(decision(("near", ("start",)), ("near", ("overload",))), near=[LaneSaturated("near", "full")])
+
+    with pytest.raises(LaneSaturated):
+        bench.play()
+    assert len(bench.lanes["near"].calls) == 1
