@@ -156,7 +156,23 @@ def _around(evidence: Evidence) -> Iterator[str]:
         yield f"It waited {seconds(wait.seconds)} for {wait.lane}: {clause(wait.because)}."
     for check in evidence.validations:
         verdict = "kept to it" if check.valid else f"broke it in {count(len(check.errors), 'place')}"
-        yield f"The answer of attempt {check.attempt} was held against the contract {check.contract} and {verdict}."
+        again = ", asked for once more with what was wrong," if check.repair else ""
+        yield f"The answer of attempt {check.attempt}{again} was held against the contract {check.contract} and {verdict}."
+    yield from _looked_at(evidence)
+
+
+def _looked_at(evidence: Evidence) -> Iterator[str]:
+    """Yield what came of the looks at the answer, and who went on with one that broke off."""
+    for look in evidence.checks:
+        ends = {
+            "passed": f"passed {look.check}",
+            "amended": "was added to",
+            "withheld": f"was withheld by {look.check}",
+        }
+        because = f": {clause(look.because)}" if look.because else ""
+        yield f"The answer of attempt {look.attempt} was looked at and {ends[look.outcome]}{because}."
+    for one in evidence.resumptions:
+        yield f"The answer broke off after {count(one.characters, 'character')}, and {one.lane} went on with it."
 
 
 def _ended(evidence: Evidence) -> str:

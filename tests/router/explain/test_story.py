@@ -11,6 +11,7 @@ from router.contract import (
     AttemptEnded,
     AttemptStarted,
     Channel,
+    Checked,
     ClosedRung,
     ContextUsed,
     Decided,
@@ -22,12 +23,14 @@ from router.contract import (
     Label,
     PolicyFired,
     Redacted,
+    Resumed,
     Rung,
     Sampling,
     Skipped,
     ToolCalled,
     Topic,
     Validated,
+    Waited,
 )
 from router.explain import explain, explain_line
 
@@ -336,6 +339,30 @@ def test_a_redaction_is_told_by_kinds_and_numbers() -> None:
 
     sentence = "Before it was sent to premium, placeholders took the place of person ×2 and email address; the values were put back into the answer."
     assert sentence in told
+
+
+def test_what_was_waited_for_mended_looked_at_and_gone_on_with_is_told() -> None:
+    told = explain(
+        record(
+            waits=(Waited(lane="premium", seconds=3.0, because="The provider answered 429."),),
+            validations=(Validated(attempt=2, contract="Person", valid=True, repair=True),),
+            checks=(
+                Checked(attempt=1, check="no-promise", outcome="withheld", because="It promises: nobody may."),
+                Checked(attempt=2, check="no-promise, leak", outcome="passed"),
+            ),
+            resumptions=(Resumed(attempt=3, lane="private", characters=21, partial_sha256=HASH),),
+        )
+    )
+
+    assert [line for line in told.splitlines() if line.startswith(("It waited", "The answer"))] == snapshot(
+        [
+            "It waited 3.0 s for premium: the provider answered 429.",
+            "The answer of attempt 2, asked for once more with what was wrong, was held against the contract Person and kept to it.",
+            "The answer of attempt 1 was looked at and was withheld by no-promise: it promises: nobody may.",
+            "The answer of attempt 2 was looked at and passed no-promise, leak.",
+            "The answer broke off after 21 characters, and private went on with it.",
+        ]
+    )
 
 
 def test_a_caller_who_went_away() -> None:
