@@ -18,7 +18,7 @@ Documents = Mapping[str, Any]
 def breaches(schema: str, value: Any, *, formats: bool = True) -> tuple[str, ...]:
     """Return where a value breaks a schema (JSON text), at most ten breaches. Raises `SchemaRefused` when it is no JSON Schema.
 
-    `formats`: whether `format` is asserted. As the standard has it, it is an annotation alone.
+    `formats`: whether `format` is asserted. Otherwise it is what the schema's dialect makes it: an annotation in draft 2020-12.
     """
     found = []
     for breach in _validator(schema, formats=formats).iter_errors(value):
@@ -44,7 +44,9 @@ def _validator(schema: str, *, formats: bool) -> jsonschema_rs.Validator:
 def validator_of(schema: Any, *, formats: bool, documents: Documents | None = None) -> jsonschema_rs.Validator:
     """Return the validator of a parsed schema. Raises `SchemaRefused`."""
     try:
-        return jsonschema_rs.validator_for(schema, validate_formats=formats, retriever=_retriever(documents or {}))
+        return jsonschema_rs.validator_for(
+            schema, validate_formats=formats or None, retriever=_retriever(documents or {})
+        )
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise SchemaRefused(f"response_format: not a usable JSON Schema: {reason}", "response_format") from error
