@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--only", choices=("agreement", "decoding"))
     parser.add_argument("--backend", choices=("guidance", "xgrammar", "both"), default="both")
     parser.add_argument("--bundle", type=Path, default=Path("config/starter"))
-    parser.add_argument("--tokens", type=int, default=128, help="of each answer, at most")
-    parser.add_argument("--seconds", type=float, default=240.0, help="of generating, for each backend")
+    parser.add_argument("--tokens", type=int, default=96, help="of each answer, at most")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of generating, for each backend")
     parser.add_argument("--out", type=Path, default=Path(".cache/contracts"))
     asked = parser.parse_args()
     if not suite_folder().is_dir():

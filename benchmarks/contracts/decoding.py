@@ -37,9 +37,9 @@ _SEED: Final = 6
 class Bounds:
     """How much one run may cost."""
 
-    tokens: int = 128
+    tokens: int = 96
     seconds: float = 240.0
-    streams: int = 32
+    streams: int = 128
 
 
 def decode(backend: Backend, schemas: Sequence[Tried], spec: ModelSpec, folder: Path, bounds: Bounds) -> list[Outcome]:

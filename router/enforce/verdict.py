@@ -44,6 +44,8 @@ def enforceable(schema: str) -> Enforceable | Refused:
     if len(schema) > _MOST_SCHEMA_BYTES:
         return Refused(f"it is longer than {_MOST_SCHEMA_BYTES} bytes", None, "", _ANY_VALUE)
     parsed = orjson.loads(schema)
+    if parsed is True:
+        return Enforceable(_ANY_VALUE)
     if (found := _left_out(parsed)) is not None:
         return Refused(f"{found[2]} (`{found[0]}`)", found[0], found[1], _part_of(parsed))
     told = orjson.dumps(narrowed(parsed)).decode()

@@ -1,5 +1,6 @@
 """Does this answer meet its output contract? Held against schema and rules at the end, whoever promised to constrain it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from router.bundle.answer_rules import NO_RULES, ContractRules
@@ -19,13 +20,18 @@ class Validity:
     errors: tuple[str, ...] = ()
 
 
+Look = Callable[[str], tuple[str, ...]]
+"""A look at a whole answer's text that needs more than the text; returns what breaks. The citations' is one: it knows the passages."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerContract:
-    """What one answer must look like: a JSON Schema as JSON text (None: free text), and rules beside it."""
+    """What one answer must look like: a JSON Schema as JSON text (None: free text), rules beside it, and further looks at it."""
 
     name: str
     schema: str | None
     rules: ContractRules = NO_RULES
+    looks: tuple[Look, ...] = ()
 
     @property
     def effective_schema(self) -> str | None:
@@ -41,13 +47,17 @@ def validate_answer(text: str, contract: AnswerContract | str) -> Validity:
     asked = contract if isinstance(contract, AnswerContract) else AnswerContract("schema", contract)
     schema = asked.effective_schema
     if schema is None:
-        return _validity(rule_breaches(asked.rules, text))
+        return _validity([*rule_breaches(asked.rules, text), *_seen(asked, text)])
     try:
         value = parse_json(text)
     except NotJson as error:
         return Validity(valid=False, errors=(f"not JSON: {error}",))
     found = breaches(schema, value, formats=asked.rules.asserts_formats)
-    return _validity([*found, *rule_breaches(asked.rules, value)])
+    return _validity([*found, *rule_breaches(asked.rules, value), *_seen(asked, text)])
+
+
+def _seen(asked: AnswerContract, text: str) -> list[str]:
+    return [broken for look in asked.looks for broken in look(text)]
 
 
 def _validity(found: list[str]) -> Validity:

@@ -13,6 +13,8 @@ from router.bundle.answer_rules import Language
 
 _LEAST_LETTERS: Final = 12
 _LEAST_WORDS: Final = 3
+_LEAST_HEARD: Final = 2
+_LEAST_SHARE: Final = 0.15
 _LEAD: Final = 1.3
 """How far the best language must be ahead of the second: Danish and Norwegian, Spanish and Portuguese share words."""
 _MOST_CHARACTERS: Final = 20_000
@@ -22,7 +24,7 @@ _SCRIPTS: Final[tuple[tuple[str, Language], ...]] = (
     ("HEBREW", "he"), ("GREEK", "el"), ("DEVANAGARI", "hi"), ("THAI", "th"),
 )  # fmt: skip
 _WORDS: Final[dict[Language, str]] = {
-    "en": "the of and to in is that for it with as was on are be this by at from or have an not which you your we can will has"
+    "en": "a i the of and to in is that for it with as was on are be this by at from or have an not which you your we can will has"
     " but if they our their been would there what please more when who its he she his her i my me do does so into then",
     "de": "der die und das den von zu mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat dass sie"
     " nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr durch man"
@@ -50,12 +52,13 @@ _WORDS: Final[dict[Language, str]] = {
     "tr": "ve bir bu da de için ile olarak daha çok gibi ne var kadar olan en ama değil ya sonra mi her ben sen o biz siz onlar"
     " şey göre ise veya çünkü bunu olduğu yok",
 }  # fmt: skip
+_ADDRESS: Final = re.compile(r"https?://\S+|\S+@\S+")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 
 def language_of(text: str) -> Language | None:
     """Return the language of a text, or None where it can't be told."""
-    text = text[:_MOST_CHARACTERS]
+    text = _ADDRESS.sub(" ", text[:_MOST_CHARACTERS])
     letters = [character for character in text if character.isalpha()]
     if by_script := _by_script(letters):
         return by_script
@@ -90,14 +93,14 @@ _SHARED: Final = Counter(word for words in _COMMON.values() for word in words)
 
 
 def _by_words(words: list[str]) -> Language | None:
-    """Weigh each common word by how few languages have it."""
-    scores = Counter[Language]()
-    for word in words:
-        for language, common in _COMMON.items():
-            if word in common:
-                scores[language] += 1 / _SHARED[word]  # type: ignore[assignment]  # a Counter holds fractions as well
-    ranked = scores.most_common(2)
-    if not ranked or ranked[0][1] < 1:
+    """Weigh each common word by how few languages have it; one word alone, or a few among many strange ones, tell nothing."""
+    scores: dict[Language, float] = {}
+    for language, common in _COMMON.items():
+        heard = [word for word in words if word in common]
+        if len(set(heard)) >= _LEAST_HEARD and len(heard) >= _LEAST_SHARE * len(words):
+            scores[language] = sum(1 / _SHARED[word] for word in heard)
+    ranked = sorted(scores.items(), key=lambda scored: -scored[1])
+    if not ranked:
         return None
-    second = ranked[1][1] if len(ranked) > 1 else 0
+    second = ranked[1][1] if len(ranked) > 1 else 0.0
     return ranked[0][0] if ranked[0][1] >= _LEAD * second else None
