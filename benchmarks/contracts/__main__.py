@@ -15,7 +15,7 @@ from typing import Final
 from benchmarks.contracts.agreement import agreement
 from benchmarks.contracts.suite import groups, remotes, suite_folder
 from benchmarks.contracts.tables import agreement_table, decoding_table
-from benchmarks.contracts.tried import schemas
+from benchmarks.contracts.tried import schemas, spread
 from models.spec import ModelSpec
 from router.bundle import load_bundle
 
@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, default=Path("config/starter"))
     parser.add_argument("--tokens", type=int, default=96, help="of each answer, at most")
     parser.add_argument("--seconds", type=float, default=300.0, help="of generating, for each backend")
+    parser.add_argument("--most", type=int, default=1000, help="schemas to try, spread over all there are")
     parser.add_argument("--out", type=Path, default=Path(".cache/contracts"))
     asked = parser.parse_args()
     if not suite_folder().is_dir():
@@ -52,7 +53,13 @@ def main() -> int:
 
 
 def _again(asked: argparse.Namespace, backend: str) -> list[str]:
-    given = {"bundle": asked.bundle, "tokens": asked.tokens, "seconds": asked.seconds, "out": asked.out}
+    given = {
+        "bundle": asked.bundle,
+        "tokens": asked.tokens,
+        "seconds": asked.seconds,
+        "most": asked.most,
+        "out": asked.out,
+    }
     options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
     return [sys.executable, "-m", "benchmarks.contracts", "--only", "decoding", "--backend", backend, *options]
 
@@ -70,7 +77,7 @@ def _decoding(asked: argparse.Namespace) -> bool:
 
         spec: ModelSpec = load_bundle(asked.bundle).models[_MODEL]
         folder = Path(os.environ.get("LANE_MODELS", ".cache/models")) / spec.folder
-        tried = schemas(groups(suite_folder()), asked.bundle)
+        tried = spread(schemas(groups(suite_folder()), asked.bundle), asked.most)
         outcomes = decode(asked.backend, tried, spec, folder, Bounds(asked.tokens, asked.seconds))
     asked.out.mkdir(parents=True, exist_ok=True)
     table, lines = decoding_table(asked.backend, outcomes)

@@ -39,7 +39,7 @@ class Bounds:
 
     tokens: int = 96
     seconds: float = 240.0
-    streams: int = 128
+    streams: int = 32
 
 
 def decode(backend: Backend, schemas: Sequence[Tried], spec: ModelSpec, folder: Path, bounds: Bounds) -> list[Outcome]:

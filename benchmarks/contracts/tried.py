@@ -1,7 +1,7 @@
 """Which schemas is the model asked to answer under, and how did each end?"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -61,3 +61,9 @@ def schemas(groups: Iterable[Group], bundle: Path) -> list[Tried]:
             seen.add(text)
             own.append(Tried(f"{index:03d} {group.file}: {group.description}", text))
     return own
+
+
+def spread(found: Sequence[Tried], most: int) -> list[Tried]:
+    """Return so many schemas at most, evenly taken from all."""
+    step = max(1.0, len(found) / most)
+    return [found[int(index * step)] for index in range(min(most, len(found)))]
