@@ -34,6 +34,7 @@ from cli.bench import bench_app
 from cli.bundle import bundle_app
 from cli.errors import LaneGroup
 from cli.eval import eval_app
+from cli.index import index_app
 from cli.keys import keys_app
 from cli.lanes import lanes_app
 from cli.leak_rate import leak_rate_app
@@ -116,6 +117,7 @@ models_app.command()(fit.fit)
 models_app.command()(add_model.add)
 app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
+app.add_typer(index_app, name="index")
 app.add_typer(eval_app, name="eval")
 app.add_typer(bench_app, name="bench")
 plan_app.command()(predict.predict)

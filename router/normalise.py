@@ -37,6 +37,8 @@ _PLAIN: dict[int, str | None] = {
     **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u2033"), '"'),
 }
 
+_INVISIBLE = dict.fromkeys(map(ord, _IGNORABLE))
+
 _LETTERS = {
     **dict(zip("АВЕКМНОРСТУХаеорсухіјѕԁԛԝһІЈЅ", "ABEKMHOPCTYXaeopcyxijsdqwhIJS", strict=True)),
     **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαεικνορτυχ", "ABEZHIKMNOPTYXaeikvoptux", strict=True)),
@@ -115,6 +117,11 @@ def normalise(text: str) -> Normalised:
     segments.add(done, len(text), text[done:])
     # Letter for letter: the way back stays the same.
     return Normalised(_unmasked("".join(segments.pieces)), tuple(segments.starts), tuple(segments.origins))
+
+
+def without_invisible(text: str) -> str:
+    """Return the text without the characters that nobody sees (zero-width, bidi, tags) and a model reads all the same."""
+    return text if text.isascii() else text.translate(_INVISIBLE)
 
 
 _MARGIN = 80

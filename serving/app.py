@@ -38,7 +38,7 @@ from serving.deep.judge import AllScans, JudgeScan
 from serving.deep.last_look import look_again
 from serving.gateway import Gateway, Planner
 from serving.hosted import HostedLane, door_client_of
-from serving.in_service import DEEP_SCAN, InService, read_in_service, write_holding
+from serving.in_service import DEEP_SCAN, RETRIEVAL, InService, read_in_service, write_holding
 from serving.keeper import Keeper, KeeperClient
 from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
@@ -48,6 +48,7 @@ from serving.private.lane import private_lane
 from serving.private.pulse import Pulses
 from serving.private.replicas import ReplicaCounts, matter
 from serving.redaction_maps import KeptMaps
+from serving.retrieval.deployment import RetrievalReplica
 from serving.settings import Settings
 from serving.store import EvidenceStore
 from serving.tools.deployment import TOOLBOX, ToolboxReplica
@@ -59,6 +60,7 @@ _INGRESS_ONGOING: Final = 2048
 _KEEPER_ONGOING: Final = 1024
 _DEEP_ONGOING: Final = 64
 _TOOLS_ONGOING: Final = 64
+_RETRIEVAL_ONGOING: Final = 256
 _LIGHT_CPUS: Final = 0.1
 """Ray CPUs of the ingress and the keeper: reservations, not limits."""
 _AT_THE_HEAD: Final = {"num_cpus": _LIGHT_CPUS, "resources": {HEAD: TAKEN}}
@@ -273,3 +275,14 @@ def tools_application(settings: Settings, folder: Path) -> serve.Application:
         max_ongoing_requests=_TOOLS_ONGOING,
         ray_actor_options=_AT_THE_HEAD,
     ).bind(settings, folder)
+
+
+def retrieval_application(settings: Settings, names: tuple[str, ...]) -> serve.Application:
+    """Return the application that looks context up in these indexes, at the head where they rest."""
+    return serve.deployment(
+        RetrievalReplica,
+        name=RETRIEVAL,
+        num_replicas=1,
+        max_ongoing_requests=_RETRIEVAL_ONGOING,
+        ray_actor_options=_AT_THE_HEAD,
+    ).bind(settings, names)

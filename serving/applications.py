@@ -17,8 +17,8 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from cluster.machine import available_memory_bytes
 from models.spec import ModelSpec
 from router.bundle import Bundle
-from serving.app import Deploy, application, deep_scan_application, tools_application
-from serving.in_service import APP, DEEP_SCAN, InService
+from serving.app import Deploy, application, deep_scan_application, retrieval_application, tools_application
+from serving.in_service import APP, DEEP_SCAN, RETRIEVAL, InService
 from serving.private.deployment import deployment_name
 from serving.private.placement import Placement, placement_of
 from serving.roll import DidNotStart
@@ -51,6 +51,8 @@ class Applications:
             targets[DEEP_SCAN] = deep_scan_application(self._settings)
         if version.tools:
             targets[version.tools] = tools_application(self._settings, version.folder)
+        if version.retrieves:
+            targets[RETRIEVAL] = retrieval_application(self._settings, tuple(sorted(bundle.indexes)))
         new = [RunTarget(target, name, None) for name, target in targets.items() if name not in running]
         if APP not in running:
             new.append(RunTarget(application(self._settings), APP, "/"))

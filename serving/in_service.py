@@ -29,12 +29,15 @@ APP: Final = "lane"
 _SILENT_SECONDS: Final = 5.0
 DEEP_SCAN: Final = "deep-scan"
 """The application (and deployment) that reads what is about to leave."""
+RETRIEVAL: Final = "retrieval"
+"""The application (and deployment) that looks context up."""
 
 
 class InService(Frozen):
     """A version: its bundle's hash and folder, each private model's Serve application, and whether anything may leave under it.
 
     `tools` is the application that its server-side tools run in, where it has any.
+    `retrieves`: whether the bundle names indexes.
     """
 
     bundle_hash: Sha256
@@ -42,6 +45,7 @@ class InService(Frozen):
     models: dict[str, str]
     hosted: bool
     tools: str | None = None
+    retrieves: bool = False
 
     @property
     def name(self) -> str:
@@ -51,8 +55,10 @@ class InService(Frozen):
     @property
     def applications(self) -> frozenset[str]:
         """The Serve applications that this version needs beside `APP`."""
-        beside = {DEEP_SCAN} if self.hosted else set[str]()
-        return frozenset(self.models.values()) | beside | ({self.tools} if self.tools else set())
+        beside = {DEEP_SCAN: self.hosted, RETRIEVAL: self.retrieves, self.tools: self.tools is not None}
+        return frozenset(self.models.values()) | {
+            name for name, needed in beside.items() if name is not None and needed
+        }
 
 
 def model_application(spec: ModelSpec, folder: Path) -> str:
@@ -75,6 +81,7 @@ def in_service_of(bundle: "Bundle", models: Path) -> InService:
         models={spec.name: model_application(spec, models / spec.folder) for spec in bundle.models.values()},
         hosted=any(lane.is_hosted for lane in bundle.lanes.values()),
         tools=tools_application(bundle),
+        retrieves=bool(bundle.indexes),
     )
 
 

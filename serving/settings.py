@@ -178,6 +178,11 @@ class Settings(Frozen):
         return self.home / "profiles"
 
     @property
+    def indexes(self) -> Path:
+        """Indexes for retrieval: `NAME/current.json` names the version in force (`serving.retrieval.files`)."""
+        return self.home / "indexes"
+
+    @property
     def ray_folder(self) -> Path:
         """Ray's temporary folder, one per home: short, because Unix sockets' paths are limited to 107 characters."""
         digest = hashlib.sha256(str(self.running).encode()).hexdigest()[:8]

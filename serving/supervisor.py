@@ -25,6 +25,7 @@ from serving.change.errors import NotInForce
 from serving.change.watch import Watch
 from serving.privacy import forget, keep_to_itself
 from serving.processes import Brood
+from serving.retrieval.shipped import outdated
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 from serving.status import claim, read_status, release, supervisor_of
@@ -38,6 +39,7 @@ TRY_AGAIN = 75
 _REAP_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _WATCH_SECONDS = 1.0
+_INDEX_SECONDS = 300.0
 
 
 class CannotStart(RouterError):
@@ -73,7 +75,9 @@ class Supervision:
             if self._with_door and has_door(bundle):
                 self._say("starting the door")
                 self._door = self._start_door()
+            indexing = self._start_indexing(bundle)
             self._cluster = self._start_cluster(bundle)
+            self._wait_for_indexes(indexing)
             if self._wait_until_ready(bundle, ready_seconds):
                 when_ready()
                 self._watch()
@@ -137,13 +141,31 @@ class Supervision:
         return self._child("serving.door.main", self._environment, "door.log")
 
     def _start_cluster(self, bundle: Bundle) -> subprocess.Popen[bytes]:
-        hosted = [lane.hosted for lane in bundle.lanes.values() if lane.hosted is not None]
-        environment = ray_environment(self._environment, provider_keys=[one.api_key_env for one in hosted])
+        environment = ray_environment(self._environment, provider_keys=_provider_keys(bundle))
         environment |= _haproxy_of_its_own(self._settings.ray_folder)
         if self._settings.ray_address is None:
             environment["RAY_AUTH_TOKEN_PATH"] = str(self._settings.ray_token_file)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._empty_metrics_folder())
         return self._child("serving.cluster_process", environment, "cluster.log")
+
+    def _start_indexing(self, bundle: Bundle) -> subprocess.Popen[bytes] | None:
+        """Build the indexes that the bundle brings documents for, where they are not what those say; beside the cluster's start."""
+        names = outdated(bundle, self._settings.indexes)
+        if not names:
+            return None
+        self._say(f"building {len(names)} index(es) of the bundle: {', '.join(names)}")
+        environment = ray_environment(self._environment, provider_keys=_provider_keys(bundle))
+        return self._child("serving.retrieval.shipped", environment, "indexes.log")
+
+    def _wait_for_indexes(self, indexing: subprocess.Popen[bytes] | None) -> None:
+        """Wait until they are built. Without one its routes answer that retrieval is unavailable; all else works."""
+        deadline = time.monotonic() + _INDEX_SECONDS
+        while indexing is not None and indexing.poll() is None and not self._stop.wait(_POLL_SECONDS):
+            if time.monotonic() > deadline:
+                indexing.kill()
+                indexing.wait()
+        if indexing is not None and indexing.poll() not in {0, None}:
+            self._say(f"an index of the bundle was not built; see {self._settings.logs / 'indexes.log'}")
 
     def _empty_metrics_folder(self) -> str:
         folder = self._settings.running / "metrics"
@@ -228,6 +250,11 @@ class Supervision:
 def has_door(bundle: Bundle) -> bool:
     """Tell whether anything may leave under this bundle. Where not, no door is started."""
     return bundle.egress == "open" and any(lane.is_hosted for lane in bundle.lanes.values())
+
+
+def _provider_keys(bundle: Bundle) -> list[str]:
+    """Return the names of the variables that hold the provider keys of a bundle's lanes."""
+    return [lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None]
 
 
 def _haproxy_of_its_own(folder: Path) -> dict[str, str]:

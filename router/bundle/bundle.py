@@ -11,6 +11,7 @@ from router.bundle.answer_rules import NO_RULES, ContractRules
 from router.bundle.demands import Demands
 from router.bundle.files import (
     Egress,
+    IndexSpec,
     LadderSpec,
     LaneSpec,
     RouteSpec,
@@ -113,6 +114,7 @@ class Bundle:
     boundary: Boundary
     heads: TopicHeads
     answer_rules: Mapping[str, ContractRules] = field(default_factory=dict)
+    indexes: Mapping[str, IndexSpec] = field(default_factory=dict)
 
     def rules_of_route(self, route: str) -> ContractRules:
         """Return the rules of the contract that a route names; none where it names none."""

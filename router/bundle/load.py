@@ -103,4 +103,5 @@ def _assemble(root: Path, source: Source, checked: Checked, boundary: Boundary, 
         boundary=boundary,
         heads=heads,
         answer_rules={contract_name(file): rules for file, rules in source.answer_rules.items()},
+        indexes={index.name: index for index in source.lanes.indexes},
     )

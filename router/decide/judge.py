@@ -7,6 +7,7 @@ from typing import Final
 from router.bundle import Bundle
 from router.bundle.files import Alarming, Band, TenantSpec
 from router.bundle.variables import TopicHeads, variables_of
+from router.context import context_alarms
 from router.contract import (
     Alarm,
     Concern,
@@ -97,14 +98,13 @@ def judge(request: RouteRequest, bundle: Bundle, state: State, tenant: TenantSpe
 def _alarmed(topic: Topic, request: RouteRequest, heads: TopicHeads) -> Topic:
     """Return the topic with the loudest alarm of what strangers may have written: context, tools' results, earlier words of the user."""
     last = max((index for index, message in enumerate(request.messages) if _said_by_user(message)), default=None)
-    untrusted = [
-        message.text
+    heard = [
+        context_alarms(message.text, heads) if message.origin == "context" else heads.alarms(message.text)
         for index, message in enumerate(request.messages)
         if message.role == "tool" or message.origin != "caller" or (message.role == "user" and index != last)
     ]
-    if not untrusted:
+    if not heard:
         return topic
-    heard = [heads.alarms(text) for text in untrusted]
     return topic.model_copy(
         update={
             "attack": max(topic.attack, *(one.attack for one in heard), key=_loudness),
