@@ -43,7 +43,7 @@ class Demands:
         key = (tier, topics)
         if key not in self._known:
             named = [(f"{PROFILE}{tier}", f"at {tier} risk", self.tiers[tier])]
-            named += [(topic_id(name), f"with {name.replace('_', ' ')}", self.topics[name]) for name in topics]
+            named += [(topic_id(name), _where(name), self.topics[name]) for name in topics]
             fired = (
                 PolicyFired(id=name, effect="profile", because=f"{when}: {'; '.join(said)}")
                 for name, when, demand in named
@@ -51,6 +51,10 @@ class Demands:
             )
             self._known[key] = Demanded(join(demand for _, _, demand in named), tuple(fired))
         return self._known[key]
+
+
+def _where(topic: str) -> str:
+    return "where something is to be changed" if topic == STATE_CHANGING else f"where {topic} is touched"
 
 
 def topic_id(name: str) -> str:

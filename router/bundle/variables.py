@@ -3,6 +3,7 @@
 `decide` fills in these variables, `lane bundle check` walks through their values: both use this list and no other.
 """
 
+import re
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,6 +60,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable(
         "words", "string", "the last user message's words in lower case, with one space before, between and after them"
     ),
+    Variable(
+        "has_number",
+        "bool",
+        "the user named a number of three digits or more, as orders and tickets have",
+        (False, True),
+    ),
     Variable("input_tokens", "int", "the prompt's length in tokens, estimated upwards"),
     Variable("has_images", "bool", "the prompt holds an image", (False, True)),
     Variable("wants_json", "bool", "the caller asked for JSON or gave a schema", (False, True)),
@@ -68,6 +75,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("metadata", "map of strings", 'what the caller sent as metadata; ask `"key" in metadata` first'),
     Variable("risk_tier", "string", "the tier (routes only)", RISK_TIERS),
 )
+_NUMBER: Final = re.compile(r"[0-9]{3}")
 _TO_SPACES: Final = {ord(mark): " " for mark in string.punctuation if mark not in "`_"}
 NAMES: Final = frozenset(variable.name for variable in VARIABLES)
 TIER_NAMES: Final = NAMES - {"risk_tier"}
@@ -105,6 +113,10 @@ def variables_of(request: RouteRequest, label: Label, topic: Topic, text: str, i
         "difficulty": 0.0 if topic.difficulty is None else topic.difficulty,
         "mode": topic.mode,
         "words": words_of(text),
+        "has_number": any(
+            message.role == "user" and message.origin == "caller" and _NUMBER.search(message.text) is not None
+            for message in request.messages
+        ),
         "input_tokens": input_tokens,
         "has_images": any(part.type == "image" for message in request.messages for part in message.content),
         "wants_json": request.response_format.type != "text",

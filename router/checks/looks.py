@@ -27,13 +27,17 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Everything that the checks of one request need to know. `sources` is what passages and tools brought, normalised."""
+    """Everything that the checks of one request need to know.
+
+    `sources` is what passages and tools brought, normalised; `added` the disclaimer that will stand after the answer.
+    """
 
     checks: tuple[CompiledCheck, ...]
     known: Known
     levels: dict[str, Level]
     raise_at: float
     sources: str
+    added: str
     facts: dict[str, object]
     instructions: tuple[str, ...]
     own: tuple[str, ...]
@@ -83,7 +87,7 @@ class Looks:
         return not check.spec.categories or finding.category in check.spec.categories
 
     def _words(self, check: CompiledCheck, text: str, plain: str) -> Iterator[Breach]:
-        if check.heals is not None and check.heals.search(plain):
+        if check.heals is not None and check.heals.search(f"{plain}\n{self.added}"):
             return
         if not self._applies(check, text):
             return
@@ -123,6 +127,7 @@ def looks_of(decision: Decision, request: RouteRequest, bundle: Bundle, template
         levels=dict(bundle.tiers.levels),
         raise_at=bundle.tiers.raise_at,
         sources=normalise(sources).text.casefold(),
+        added=(decision.disclaimer or "") if decision.output_contract.type == "text" else "",
         facts=_facts(decision, request),
         instructions=(*system, *templates),
         own=tuple(message.text for message in written if message.role != "system"),

@@ -13,6 +13,9 @@ from router.normalise import normalise
 
 _COMPACT_FROM: Final = 6
 """From this many letters and digits on a value is found wherever it stands; a shorter one only as words of its own."""
+_ISSUED: Final = 0.9
+"""From this score on a secret looks as its issuer makes them. What merely stands where a password would, in a code example say, counts as
+one only where a source holds it."""
 _TELLING: Final = "narrative"
 """The detector of facts that somebody tells of a person. An answer to such a telling retells it in other words."""
 
@@ -33,11 +36,15 @@ class Known:
     def may_learn(self, finding: Finding, value: str, level: Level) -> bool:
         """Tell whether a finding of this level, with this value, may stand in the answer."""
         if finding.category == "credentials":
-            return _holds(*self.said, value)
+            return _holds(*self.said, value) or not (finding.score >= _ISSUED or self._is_kept(value))
         if _holds(*self.own, value) or (finding.detector == _TELLING and finding.category in self.told):
             return True
         levels = [level, *(above for above, compact, spaced in self.hidden if _holds(compact, spaced, value))]
         return all(LEVELS.index(one) <= LEVELS.index(self.clearance) for one in levels)
+
+    def _is_kept(self, value: str) -> bool:
+        """Whether a source of the answer holds this value that the caller is not to read."""
+        return _holds(*self.own, value) or any(_holds(compact, spaced, value) for _, compact, spaced in self.hidden)
 
 
 def known_to(request: RouteRequest, label: Label, clearance: Level) -> Known:

@@ -1,6 +1,7 @@
 """What happened to this request, in sentences a manager understands? Read off the evidence alone, and never a word of the text.
 
-Asked for, found, ruled, went, did not go, skipped, checked, ended, left the building: in this order, each only where it happened.
+Asked for, found, ruled, looked up, called, went, did not go, checked, seen by people, ended, left the building: in this order, each only
+where it happened.
 """
 
 from collections import Counter
@@ -9,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from router.contract import AttemptEnded, ClosedRung, Decision, Effect, Evidence, Finding, Finished
+from router.explain.help import help_clauses, help_sentences
+from router.explain.looked import looked_clauses, looked_sentences, spent_sentences
 from router.explain.words import capital, category, clause, count, entity, listed, printable, seconds, words
 
 _ENDS: Final = {
@@ -44,7 +47,9 @@ def explain_line(evidence: Evidence) -> str:
         clauses.append(f"found {found}" if found else "nothing sensitive found")
         clauses.append(f"{plan.risk_tier} risk, {_label(plan)}")
         clauses.append(f"route `{plan.route}`{_route_because(plan)}")
+    clauses.extend(help_clauses(evidence))
     clauses.append(_end_clause(evidence))
+    clauses.extend(looked_clauses(evidence))
     clauses.extend(f"not to {rung.lane}{_by(rung)}" for rung in _closed(evidence))
     clauses.append(_left(evidence))
     return "; ".join(clauses) + "."
@@ -56,10 +61,13 @@ def _sentences(evidence: Evidence) -> Iterator[str]:
     if plan is not None:
         yield from _found(plan)
         yield from _ruled(plan)
+    yield from help_sentences(evidence)
     yield from _went(evidence)
     yield from _changed(evidence)
     yield from _did_not_go(evidence)
-    yield from _around(evidence)
+    yield from _redacted(evidence)
+    yield from looked_sentences(evidence)
+    yield from spent_sentences(evidence)
     yield _ended(evidence)
     yield f"{capital(_left(evidence))}."
 
@@ -104,6 +112,9 @@ def _found(plan: Decision) -> Iterator[str]:
 def _ruled(plan: Decision) -> Iterator[str]:
     yield f"It was treated as {_label(plan)}, at {plan.risk_tier} risk{_why(_fired(plan, 'tier'))}."
     yield f"Route `{plan.route}` applied{_route_because(plan)}."
+    for demands in plan.policies:
+        if demands.effect == "profile":
+            yield f"Demanded {demands.because} (`{demands.id}`)."
     permits = _fired(plan, "permit")
     if permits:
         yield f"Policy allowed this: {'; '.join(permits)}."
@@ -140,39 +151,10 @@ def _did_not_go(evidence: Evidence) -> Iterator[str]:
             yield f"Ready in case of failure, and not needed: {listed(ready)}."
 
 
-def _around(evidence: Evidence) -> Iterator[str]:
-    """Yield what was taken out or went in, what was planned and left out, and whether the answer kept to its contract."""
+def _redacted(evidence: Evidence) -> Iterator[str]:
     for taken in evidence.redactions:
         what = listed(_counted(kind, number) for kind, number in taken.entities.items())
         yield f"Before it was sent to {taken.lane}, placeholders took the place of {what}; the values were put back into the answer."
-    if evidence.context:
-        yield f"The answer could draw on {count(len(evidence.context), 'stored passage')}."
-    for call in evidence.tool_calls:
-        yield f"The tool {call.name} was called: {clause(call.ended)}."
-    for skipped in evidence.skipped:
-        what = {"retrieval": "Retrieval from", "tool": "The tool", "rung": "The lane"}[skipped.stage]
-        yield f"{what} {skipped.name} was planned and left out: {clause(skipped.because)}."
-    for wait in evidence.waits:
-        yield f"It waited {seconds(wait.seconds)} for {wait.lane}: {clause(wait.because)}."
-    for check in evidence.validations:
-        verdict = "kept to it" if check.valid else f"broke it in {count(len(check.errors), 'place')}"
-        again = ", asked for once more with what was wrong," if check.repair else ""
-        yield f"The answer of attempt {check.attempt}{again} was held against the contract {check.contract} and {verdict}."
-    yield from _looked_at(evidence)
-
-
-def _looked_at(evidence: Evidence) -> Iterator[str]:
-    """Yield what came of the looks at the answer, and who went on with one that broke off."""
-    for look in evidence.checks:
-        ends = {
-            "passed": f"passed {look.check}",
-            "amended": "was added to",
-            "withheld": f"was withheld by {look.check}",
-        }
-        because = f": {clause(look.because)}" if look.because else ""
-        yield f"The answer of attempt {look.attempt} was looked at and {ends[look.outcome]}{because}."
-    for one in evidence.resumptions:
-        yield f"The answer broke off after {count(one.characters, 'character')}, and {one.lane} went on with it."
 
 
 def _ended(evidence: Evidence) -> str:

@@ -114,6 +114,14 @@ def test_the_reason_never_quotes_what_it_found(ground: Make) -> None:
     assert "4111" not in result.because + result.says
 
 
+def test_a_password_in_a_code_example_is_nobodys(ground: Make) -> None:
+    example = 'conn = connect(user="postgres", password="secret123")'
+    in_instructions = asked(message("The database's password: secret123", role="system"), message("?"))
+
+    assert held(example, ground(DATA)) == Passed()
+    assert isinstance(held(example, ground(DATA), in_instructions), Withheld)
+
+
 # ------------------------------------------------------------------ forbidden words
 
 
@@ -146,6 +154,12 @@ def test_what_a_source_says_may_be_said_again_where_the_check_allows_it(ground: 
 def test_what_heals_a_phrase_may_stand_anywhere_in_the_answer(ground: Make) -> None:
     assert isinstance(held("Take 400 mg.", ground(DOSAGE)), Withheld)
     assert held("Take 400 mg. Ask your doctor first.", ground(DOSAGE)) == Passed()
+
+
+def test_the_disclaimer_that_is_added_heals_as_well(ground: Make) -> None:
+    made = ground(DOSAGE, disclaimer="Please ask your doctor.")
+
+    assert isinstance(held("Take 400 mg.", made), Amended)
 
 
 def test_a_condition_over_decision_and_answer_is_a_check(ground: Make) -> None:

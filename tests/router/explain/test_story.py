@@ -8,8 +8,11 @@ from inline_snapshot import snapshot
 
 from router.contract import (
     Accepted,
+    ApprovalAsked,
+    ApprovalSettled,
     AttemptEnded,
     AttemptStarted,
+    BudgetSettled,
     Channel,
     Checked,
     ClosedRung,
@@ -17,13 +20,16 @@ from router.contract import (
     Decided,
     Decision,
     Egress,
+    Escalated,
     Evidence,
     Finding,
     Finished,
     Label,
+    PersonAnswered,
     PolicyFired,
     Redacted,
     Resumed,
+    Retrieved,
     Rung,
     Sampling,
     Skipped,
@@ -220,6 +226,119 @@ def hosted_answer() -> Evidence:
     )
 
 
+def refund_policy() -> Evidence:
+    """The support route from question to answer: looked up, looked after, answered by the second lane."""
+    plan = decided(
+        route="support_refund_policy_low_risk",
+        label=Label(),
+        topic=topic(intent="refund_policy", domain="support"),
+        ladder=LADDER,
+        policies=(
+            PolicyFired(
+                id="support_refund_policy_low_risk",
+                effect="route",
+                because="a question about the refund policy, answered from the help centre",
+            ),
+            PolicyFired(
+                id="profile-low", effect="profile", because="at low risk: it is checked for others-data, refund-granted"
+            ),
+        ),
+    )
+    passages = [
+        ContextUsed(
+            chunk_id=f"c{n}", chunk_sha256=HASH, index="help_center", doc=doc, score=0.9, label=Label(level=level)
+        )
+        for n, (doc, level) in enumerate(
+            [("refunds.md", "public"), ("refunds.md", "internal"), ("shipping.md", "public")]
+        )
+    ]
+    return record(
+        decisions=(plan,),
+        retrievals=(Retrieved(index="help_center", depth="deep", chunks=30, used=3, seconds=0.21),),
+        context=tuple(passages),
+        tool_calls=(
+            ToolCalled(
+                name="ticket_lookup",
+                arguments_sha256=HASH,
+                result_sha256=HASH,
+                ended="ok",
+                source="python",
+                seconds=0.4,
+            ),
+            ToolCalled(
+                name="refund_eligibility", arguments_sha256=HASH, result_sha256=None, ended="tool_timeout", seconds=5.0
+            ),
+        ),
+        waits=(Waited(lane="premium", seconds=1.5, because="the provider asked for it"),),
+        attempts=(
+            attempt(1, "fast_small", "timeout", because="no first token within 60 s", seconds=60.0),
+            attempt(2, "premium", "schema_failure", model=LARGE, input_tokens=900, output_tokens=90, cost_usd=0.0025),
+            attempt(3, "premium", "stop", model=LARGE, input_tokens=1000, output_tokens=95, cost_usd=0.0028),
+        ),
+        validations=(
+            Validated(attempt=2, contract="SupportAnswerV3", valid=False, errors=("at /citations: required",)),
+            Validated(attempt=3, contract="tool_arguments", valid=True),
+            Validated(attempt=3, contract="SupportAnswerV3", valid=True, repair=True),
+        ),
+        checks=(Checked(attempt=3, check="others-data, refund-granted", outcome="passed"),),
+        egress=(
+            Egress(
+                attempt=2,
+                lane="premium",
+                provider="openai",
+                body_sha256=HASH,
+                body_bytes=4210,
+                permit_nonce="n",
+                ledger_entry="18",
+                allowed=True,
+                because="the door let it out",
+            ),
+        ),
+        spent=(
+            BudgetSettled(
+                org="acme", cost_usd=0.0025, input_tokens=900, output_tokens=90, tool_calls=2, context_chunks=3
+            ),
+        ),
+        finished=finished("answered", lane="premium", model=LARGE, seconds=64.2),
+    )
+
+
+def refund_by_a_person() -> Evidence:
+    """A refund: approved, called, its answer withheld, put before a person and edited."""
+    return record(
+        decisions=(
+            decided(risk_tier="high", topic=topic(intent="refund_request", domain="support", state_changing=True)),
+        ),
+        approvals=(
+            ApprovalAsked(approval="apr-1", tool="issue_refund", arguments_sha256=HASH, expires_at=AT + 900),
+            ApprovalSettled(approval="apr-1", outcome="granted", by="acme/lead", because="The goods came back."),
+            ApprovalSettled(approval="apr-1", outcome="used"),
+        ),
+        tool_calls=(
+            ToolCalled(
+                name="issue_refund",
+                arguments_sha256=HASH,
+                result_sha256=HASH,
+                ended="ok",
+                side_effect="irreversible",
+                approval="apr-1",
+                seconds=0.8,
+            ),
+        ),
+        attempts=(attempt(1, "fast_small", "stop", input_tokens=50, output_tokens=30),),
+        resumptions=(Resumed(attempt=1, lane="fast_small", characters=812, partial_sha256=HASH),),
+        checks=(
+            Checked(attempt=1, check="disclaimer", outcome="amended", because="The disclaimer was added."),
+            Checked(attempt=1, check="guarantees", outcome="withheld", because="it says what it may not say"),
+        ),
+        escalations=(
+            Escalated(ticket="t-9", queue="support", because="A check kept the answer back."),
+            PersonAnswered(ticket="t-9", by="acme/agent-4", outcome="edited", answer_sha256=HASH),
+        ),
+        finished=finished("escalated", 202),
+    )
+
+
 def cancelled() -> Evidence:
     return record(
         decisions=(decided(),),
@@ -298,10 +417,10 @@ It was read as “general question” in the domain “general”.
 No sensitive data was found in it.
 It was treated as internal, at low risk.
 Route `general` applied, because no narrower route holds.
+Retrieval from help_center was planned and left out: no index of that name is loaded.
 It went to fast_small (smollm2-135m-instruct), which did not answer in time (no first token within 30 s) after 30.0 s.
 Then it went to private (smollm2-135m-instruct), which answered after 1.2 s, reading 12 tokens and writing 1.
 The plan was checked again on the way (before the next rung): from then on premium was closed.
-Retrieval from help_center was planned and left out: no index of that name is loaded.
 The answer of attempt 2 was held against the contract SupportAnswerV3 and kept to it.
 The caller got the answer after 31.4 s (HTTP 200).
 No send out of the building is on record.\
@@ -319,14 +438,69 @@ No sensitive data was found in it.
 It was treated as public, at low risk.
 Route `general` applied, because no narrower route holds.
 Policy allowed this: public text of low risk may leave (`public-may-leave`).
-It went to premium (gpt-5), which answered after 1.2 s, reading 300 tokens and writing 90, for $0.0021.
 The answer could draw on 2 stored passages.
 The tool ticket_lookup was called: it answered.
+It went to premium (gpt-5), which answered after 1.2 s, reading 300 tokens and writing 90, for $0.0021.
 The caller got the answer after 1.3 s (HTTP 200).
 1,893 bytes left the building to openai by lane premium (ledger entry 17).\
 """)
     assert explain_line(hosted_answer()) == snapshot(
-        "acme (user u-17) asked; nothing sensitive found; low risk, public; route `general`, because no narrower route holds; answered by premium (gpt-5) in 1.3 s; 1,893 bytes left the building to openai by lane premium (ledger entry 17)."
+        "acme (user u-17) asked; nothing sensitive found; low risk, public; route `general`, because no narrower route holds; 2 passages drawn on; ticket_lookup called; answered by premium (gpt-5) in 1.3 s; 1,893 bytes left the building to openai by lane premium (ledger entry 17)."
+    )
+
+
+def test_the_support_route_is_told_from_question_to_answer() -> None:
+    assert explain(refund_policy()) == snapshot("""\
+acme (user u-17) asked on 22 November 2026 at 23:00:00 UTC over the web channel (1 message, 1,213 characters) and left the choice of the model to the router.
+It was read as “refund policy” in the domain “support”.
+No sensitive data was found in it.
+It was treated as public, at low risk.
+Route `support_refund_policy_low_risk` applied, because a question about the refund policy, answered from the help centre.
+Demanded at low risk: it is checked for others-data, refund-granted (`profile-low`).
+It looked thoroughly in help_center for context: 30 passages came up, 3 of them went into the prompt (0.2 s).
+The answer could draw on 3 stored passages of refunds.md and shipping.md, the most sensitive of them internal.
+The tool ticket_lookup was called: it answered, in 0.4 s.
+The tool refund_eligibility was called: it ended with tool timeout, in 5.0 s.
+It went to fast_small (smollm2-135m-instruct), which did not answer in time (no first token within 60 s) after 60.0 s.
+Then it went to premium (gpt-5), which gave an answer of the wrong form after 1.2 s, reading 900 tokens and writing 90, for $0.0025.
+Then it went to premium (gpt-5), which answered after 1.2 s, reading 1,000 tokens and writing 95, for $0.0028.
+Ready in case of failure, and not needed: private.
+It waited 1.5 s for premium: the provider asked for it.
+The answer of attempt 2 was held against the contract SupportAnswerV3 and broke it in 1 place.
+The answer of attempt 3 called tools, whose arguments were held against their schemas: all kept to them.
+The answer of attempt 3, asked for once more with what was wrong, was held against the contract SupportAnswerV3 and kept to it.
+Before it went out, the answer of attempt 3 was checked for others-data and refund-granted, and passed.
+Of acme's budget for the day it took 990 tokens, 2 tool calls, 3 passages and $0.0025.
+The caller got the answer after 64.2 s (HTTP 200).
+4,210 bytes left the building to openai by lane premium (ledger entry 18).\
+""")
+    assert explain_line(refund_policy()) == snapshot(
+        "acme (user u-17) asked; nothing sensitive found; low risk, public; route `support_refund_policy_low_risk`, because a question about the refund policy, answered from the help centre; 3 passages drawn on; ticket_lookup and refund_eligibility called; answered by premium (gpt-5) in 64.2 s, after fast_small did not answer in time, after premium gave an answer of the wrong form; contract broken 1 time; 4,210 bytes left the building to openai by lane premium (ledger entry 18)."
+    )
+
+
+def test_approvals_withheld_answers_and_people_are_told() -> None:
+    assert explain(refund_by_a_person()) == snapshot("""\
+acme (user u-17) asked on 22 November 2026 at 23:00:00 UTC over the web channel (1 message, 1,213 characters) and left the choice of the model to the router.
+It was read as “refund request” in the domain “support”, and as asking for something to be changed.
+No sensitive data was found in it.
+It was treated as internal, at high risk.
+Route `general` applied, because no narrower route holds.
+A person's approval was asked for calling issue_refund with exactly these arguments (approval apr-1, open until 23:15:00 UTC).
+Approval apr-1 was granted by acme/lead: the goods came back.
+Approval apr-1 was used, and holds no longer.
+The tool issue_refund, which does what can't be undone, was called under approval apr-1: it answered, in 0.8 s.
+It went to fast_small (smollm2-135m-instruct), which answered after 1.2 s, reading 50 tokens and writing 30.
+The answer broke off after 812 characters; attempt 1, on fast_small, went on from there.
+The answer of attempt 1 was added to (disclaimer): the disclaimer was added.
+The answer of attempt 1 was kept back by the check `guarantees`: it says what it may not say.
+It was put before a person, in the queue support under ticket t-9: a check kept the answer back.
+acme/agent-4 edited the answer, and let it go out (ticket t-9).
+The request was put before a person after 1.3 s (HTTP 202).
+Nothing left the building.\
+""")
+    assert explain_line(refund_by_a_person()) == snapshot(
+        "acme (user u-17) asked; nothing sensitive found; high risk, internal; route `general`, because no narrower route holds; issue_refund called; approval granted; put before a person; amended by `disclaimer`; withheld by `guarantees`; ticket t-9; edited by acme/agent-4; nothing left the building."
     )
 
 
@@ -354,13 +528,15 @@ def test_what_was_waited_for_mended_looked_at_and_gone_on_with_is_told() -> None
         )
     )
 
-    assert [line for line in told.splitlines() if line.startswith(("It waited", "The answer"))] == snapshot(
+    assert [
+        line for line in told.splitlines() if line.startswith(("It waited", "The answer", "Before it"))
+    ] == snapshot(
         [
             "It waited 3.0 s for premium: the provider answered 429.",
+            "The answer broke off after 21 characters; attempt 3, on private, went on from there.",
             "The answer of attempt 2, asked for once more with what was wrong, was held against the contract Person and kept to it.",
-            "The answer of attempt 1 was looked at and was withheld by no-promise: it promises: nobody may.",
-            "The answer of attempt 2 was looked at and passed no-promise, leak.",
-            "The answer broke off after 21 characters, and private went on with it.",
+            "The answer of attempt 1 was kept back by the check `no-promise`: it promises: nobody may.",
+            "Before it went out, the answer of attempt 2 was checked for no-promise and leak, and passed.",
         ]
     )
 
