@@ -1,6 +1,6 @@
 """Which passages answer these questions? `light`: the nearest by meaning. `deep`: terms and meaning joined, and looked at again.
 
-The weights were chosen on one half of PubMedQA's development questions and held on the other (docs/retrieval.md).
+The weights lie in the middle of a range that was as good on either half of PubMedQA's development questions (docs/retrieval.md).
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from serving.retrieval.rerank import Asked, LateInteraction, Reranker
 _FROM_EACH: Final = 100
 """How many passages each ranking gives to the fusion."""
 _LOOKED_AT_AGAIN: Final = 50
+_SPARE: Final = 3
+"""How many times the passages that are wanted are kept for packing: some may not fit."""
 _TERMS_WEIGHT: Final = 0.5
 """What BM25's score is worth beside the reranker's, each spread from 0 to 1 over the candidates."""
 
@@ -75,7 +77,8 @@ class Search:
             by_terms = {}
         ranked = best_first(weighted_sum([(again, 1.0), (by_terms, _TERMS_WEIGHT)]))
         found = [self._found(row, score) for row, score in ranked.items()]
-        kept = without_repetitions(found, lambda one: one.passage.text, most=len(found))
+        wanted = top_k if budget_tokens is None else _SPARE * top_k
+        kept = without_repetitions(found, lambda one: one.passage.text, most=wanted)
         return pack(kept, lambda one: one.passage.text, top_k, budget_tokens)
 
     def _found(self, row: int, score: float) -> Found:

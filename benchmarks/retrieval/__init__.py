@@ -1,0 +1,1 @@
+"""How well is the right abstract found, how fast, and does a false citation get through?"""
