@@ -9,22 +9,25 @@ import pytest
 
 from router.bundle import Bundle
 from router.testing import ManualClock
-from router.tools import ToolResult, ToolUse
+from router.tools import ToolResult
 from serving.tools.box import GuardedToolBox
 from tests.serving.tools.kit import refund, sources_of, use
 
 pytestmark = pytest.mark.slow
 
 
-async def _approved(_use: ToolUse, _arguments: str) -> None:
-    """Approve everything."""
+class EverythingApproved:
+    """Approves everything."""
+
+    async def consume(self, approval: str, binding: object) -> None:
+        """Say yes."""
 
 
 def run(bundle: Bundle, state: Path, calls: Callable[[GuardedToolBox], Awaitable[Any]]) -> Any:
     async def through() -> Any:
         sources = sources_of(bundle, state)
         try:
-            return await calls(GuardedToolBox(bundle, sources, ManualClock(), _approved))
+            return await calls(GuardedToolBox(bundle, sources, ManualClock(), EverythingApproved()))
         finally:
             await sources.close()
 
