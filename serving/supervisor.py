@@ -21,6 +21,7 @@ import httpx2
 from cluster.environment import PROVIDER_KEYS, ray_environment
 from router.bundle import Bundle, load_bundle
 from router.errors import RouterError
+from router.tools.places import door_variables, reaches_out
 from serving.change.errors import NotInForce
 from serving.change.watch import Watch
 from serving.privacy import forget, keep_to_itself
@@ -93,6 +94,7 @@ class Supervision:
         if objection is not None:
             raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
         keys = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
+        keys |= door_variables(bundle.tools)
         self._refuse_what_must_not_be_here(bundle, keys)
         if self._settings.ray_address is None:
             self._refuse_what_is_missing(bundle)
@@ -249,12 +251,14 @@ class Supervision:
 
 def has_door(bundle: Bundle) -> bool:
     """Tell whether anything may leave under this bundle. Where not, no door is started."""
-    return bundle.egress == "open" and any(lane.is_hosted for lane in bundle.lanes.values())
+    out = any(lane.is_hosted for lane in bundle.lanes.values()) or reaches_out(bundle.tools)
+    return bundle.egress == "open" and out
 
 
-def _provider_keys(bundle: Bundle) -> list[str]:
-    """Return the names of the variables that hold the provider keys of a bundle's lanes."""
-    return [lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None]
+def _provider_keys(bundle: Bundle) -> set[str]:
+    """Return the names of the variables that are for the door alone: keys of the bundle's hosted lanes, and of its tools over HTTP."""
+    lanes = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
+    return lanes | door_variables(bundle.tools)
 
 
 def _haproxy_of_its_own(folder: Path) -> dict[str, str]:

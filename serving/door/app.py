@@ -1,7 +1,6 @@
 """In which order does the door work? Judge, read the bytes deeply, write the intent down, and only then send (`serving.door.relay`)."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final
@@ -22,15 +21,17 @@ from router.errors import (
 from serving.deep.last_look import found_in, label_of
 from serving.door.door import Door
 from serving.door.guard import Allow, Asked, Deny, Rules, judge, judge_found
-from serving.door.ledger import Intent, Refused
+from serving.door.ledger import Intent
+from serving.door.refusals import record_refusal
 from serving.door.relay import Relay
+from serving.door.tools import call_tool
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, encode_error
 
 BODY_BYTES_AT_MOST: Final = 32 * 1024 * 1024
 
 
 def build_app(door: Door, alongside: AbstractAsyncContextManager[Any] | None = None) -> Starlette:
-    """Return the service: `POST /send`, `GET /status`, nothing else. `alongside` is entered and left with it."""
+    """Return the service: `POST /send`, `POST /tool`, `GET /status`, nothing else. `alongside` is entered and left with it."""
 
     async def send(request: Request) -> Response:
         try:
@@ -39,6 +40,14 @@ def build_app(door: Door, alongside: AbstractAsyncContextManager[Any] | None = N
             return Response(status_code=400)
         headers = request.headers
         return await _answer(door, Asked(headers.get(PERMIT_HEADER, ""), headers.get(LANE_HEADER, ""), body))
+
+    async def tool(request: Request) -> Response:
+        try:
+            body = await _read(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = request.headers
+        return await call_tool(door, Asked(headers.get(PERMIT_HEADER, ""), headers.get(LANE_HEADER, ""), body))
 
     async def status(_: Request) -> Response:
         return Response(door.status().model_dump_json(), media_type="application/json")
@@ -51,7 +60,11 @@ def build_app(door: Door, alongside: AbstractAsyncContextManager[Any] | None = N
             finally:
                 await door.close()
 
-    routes = [Route("/send", send, methods=["POST"]), Route("/status", status, methods=["GET"])]
+    routes = [
+        Route("/send", send, methods=["POST"]),
+        Route("/tool", tool, methods=["POST"]),
+        Route("/status", status, methods=["GET"]),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 
@@ -79,7 +92,7 @@ async def _answer(door: Door, asked: Asked) -> Response:
     try:
         match verdict:
             case Deny():
-                await _record_refusal(door, asked, verdict)
+                await record_refusal(door, asked, verdict)
                 return _refusal(
                     (PermitOutdated if verdict.outdated else DoorRefused)(verdict.because, verdict.policies)
                 )
@@ -91,7 +104,7 @@ async def _answer(door: Door, asked: Asked) -> Response:
                 door.sample(intent, asked.body)
                 return Relay(door, verdict, asked.body, intent, entry)
     except DoorRefused as refusal:
-        await _record_refusal(door, asked, Deny(str(refusal), permit=verdict.permit))
+        await record_refusal(door, asked, Deny(str(refusal), permit=verdict.permit))
         return _refusal(refusal)
     except EvidenceUnavailable as error:
         return _refusal(LaneUnreachable(asked.lane, f"the door sends nothing: {error}"))
@@ -106,21 +119,6 @@ async def _read_deeply(door: Door, rules: Rules, allowed: Allow, body: bytes) ->
     except Exception as error:  # noqa: BLE001 - as in the guard: what can't be judged stays
         return Deny(f"the body could not be read ({type(error).__name__})", permit=allowed.permit)
     return judge_found(allowed, found, rules)
-
-
-async def _record_refusal(door: Door, asked: Asked, denied: Deny) -> None:
-    """Write a refusal down. A ledger that can't be written doesn't turn it into anything else."""
-    event = Refused(
-        because=denied.because,
-        policies=denied.policies,
-        lane=asked.lane[:256],
-        body_sha256=hashlib.sha256(asked.body).hexdigest(),
-        permit=denied.permit,
-    )
-    try:
-        await door.write(door.ledger.record, event)
-    except EvidenceUnavailable:
-        return
 
 
 def _intent(allowed: Allow, body: bytes) -> Intent:

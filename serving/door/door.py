@@ -13,6 +13,7 @@ from router.ports import DeepScan
 from serving.door.guard import Rules
 from serving.door.ledger import Intent, Ledger
 from serving.door.wire import DoorStatus, LaneStatus
+from serving.tools.box import NoWayOut, Runner
 
 _Event = TypeVar("_Event")
 
@@ -61,7 +62,8 @@ class Door:
     """`rules` follow the bundle in force; `now` gives Unix seconds.
 
     `off` is asked before each send: the hosted lanes that can't be used here now, each with the reason.
-    `sample` is shown each send once its intent is on disk: it returns at once and raises nothing.
+    `sample` is shown each send once its intent is on disk: it returns at once and raises nothing. `tools` takes tools' calls out;
+    `halted` says why nothing at all may leave now, if so.
     """
 
     rules: Rulebook
@@ -71,6 +73,8 @@ class Door:
     deep: DeepScan
     now: Callable[[], float]
     sample: Callable[[Intent, bytes], None] = _unsampled
+    tools: Runner = field(default_factory=NoWayOut)
+    halted: Callable[[], str | None] = lambda: None
     _writer: ThreadPoolExecutor = field(default_factory=_one_writer)
     _sends: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -5,13 +5,13 @@ Pure: the clock's time, the body and the rules are arguments. Whatever can't be 
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from router.boundary import SendQuestion
-from router.bundle.files import Hosted, LaneSpec, TiersFile
+from router.boundary import SendQuestion, ToolQuestion
+from router.bundle.files import Hosted, LaneSpec, TiersFile, ToolFile
 from router.contract import Finding, Label, PolicyFired
 from router.decide.plan import EGRESS_NONE
 from router.decide.spans import raised
@@ -35,10 +35,18 @@ class MaySend(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Unasked:
+    """The verdict where there is nobody to ask: no."""
+
+    allowed: bool = False
+    policies: tuple[PolicyFired, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What the door judges by: its own copy of the bundle, the scanner, and the key that the router signs with.
 
-    `closed_orgs`: the tenants that let nothing leave (`egress: none`).
+    `closed_orgs`: the tenants that let nothing leave (`egress: none`). `tools`, `may_call_tool`: for `serving.door.tool_guard`.
     """
 
     bundle_hash: str
@@ -48,6 +56,8 @@ class Rules:
     scan: Callable[[str], tuple[Finding, ...]]
     public_key: Ed25519PublicKey
     closed_orgs: frozenset[str] = frozenset()
+    tools: Mapping[str, ToolFile] = field(default_factory=dict)
+    may_call_tool: Callable[[ToolQuestion], MaySend] = lambda _: Unasked()
 
 
 @dataclass(frozen=True, slots=True)

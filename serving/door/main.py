@@ -26,6 +26,7 @@ from router.bundle import Bundle, load_bundle
 from router.bundle.files import LaneSpec
 from router.errors import RouterError
 from router.scan import scan_text, warm
+from router.tools.places import door_variables, reaches_out
 from serving.change.in_force import InForce
 from serving.change.watch import Watch
 from serving.deep.scanner import DeepScanner
@@ -41,6 +42,7 @@ from serving.permit_keys import read_public_key
 from serving.privacy import become, forget, keep_to_itself
 from serving.processes import die_with_parent
 from serving.settings import Settings
+from serving.tools.outward import Outward
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +82,12 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
             nothing = dict.fromkeys(lanes, halted) if halted is not None else {}
             return unread | lanes_without_key(lanes, keys) | switched_off() | nothing
 
-        door = Door(rules, off, ledger, Providers(keys), deep, time.time, sampler.left)
+        door = Door(
+            rules, off, ledger, Providers(keys), deep, time.time, sampler.left, Outward(keys), lambda: watch.halted
+        )
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(door, deep.running() if keys else None),
+                build_app(door, deep.running() if keys or reaches_out(bundle.tools) else None),
                 lifespan="on",
                 access_log=False,
                 log_level="warning",
@@ -124,10 +128,12 @@ def _end_on_signal(server: uvicorn.Server) -> None:
 
 
 def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
-    """Return what this bundle has the door judge by. Under `egress: none` it knows no lane."""
+    """Return what this bundle has the door judge by. Under `egress: none` it knows no lane and no tool."""
     return Rules(
         bundle_hash=bundle.hash,
         lanes=bundle.lanes if bundle.egress == "open" else {},
+        tools=bundle.tools if bundle.egress == "open" else {},
+        may_call_tool=bundle.boundary.may_call_tool,
         tiers=bundle.tiers,
         may_send=bundle.boundary.may_send,
         closed_orgs=frozenset(org for org, tenant in bundle.tenants.items() if tenant.egress == "none"),
@@ -137,14 +143,15 @@ def rules_of(bundle: Bundle, public_key: Ed25519PublicKey) -> Rules:
 
 
 def provider_keys(bundle: Bundle, environment: Mapping[str, str]) -> dict[str, SecretStr]:
-    """Return the key in each variable that the bundle's hosted lanes name, where it is set and not empty."""
+    """Return the key in each variable that is for the door alone, where it is set and not empty."""
     found = {variable: environment.get(variable, "").strip() for variable in sorted(key_variables(bundle))}
     return {variable: SecretStr(key) for variable, key in found.items() if key}
 
 
 def key_variables(bundle: Bundle) -> frozenset[str]:
-    """Return the variables that the bundle's hosted lanes name for their keys."""
-    return frozenset(lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None)
+    """Return the variables that the bundle's hosted lanes, and its tools that are called over HTTP, name for their keys."""
+    lanes = frozenset(lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None)
+    return lanes | door_variables(bundle.tools)
 
 
 def lanes_without_key(lanes: Mapping[str, LaneSpec], keys: Mapping[str, SecretStr]) -> dict[str, str]:

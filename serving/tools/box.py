@@ -43,6 +43,14 @@ class Runner(Protocol):
         ...
 
 
+class NoWayOut:
+    """The way out where there is none: a call over HTTP goes by the door alone."""
+
+    async def run(self, tool: ToolFile, use: ToolUse, seconds: float) -> Answer:
+        """Refuse."""
+        raise ToolFailed(tool.name, "it is called over HTTP, and there is no door here to send that")
+
+
 @dataclass(frozen=True, slots=True)
 class GuardedToolBox:
     """Implements `router.ports.ToolBox` over one bundle. `runner` calls what was let through.

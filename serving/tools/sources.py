@@ -11,7 +11,7 @@ from router.bundle.files.tool_sources import LangChainSource, McpSource, OpenApi
 from router.errors import ToolChanged, ToolFailed, ToolTimeout, ToolUnknown
 from router.tools import ToolUse
 from router.tools.arguments import canonical_json, parse_json
-from serving.tools.box import Answer, Runner
+from serving.tools.box import Answer, NoWayOut, Runner
 from serving.tools.mcp import call, started_by
 from serving.tools.sql import select
 from serving.tools.workers import Workers
@@ -32,14 +32,6 @@ def variables_of(tools: Mapping[str, ToolFile]) -> frozenset[str]:
             case McpSource() | OpenApiSource() | None:
                 pass
     return frozenset(found)
-
-
-class NoWayOut:
-    """The way out where there is none: a call over HTTP goes by the door alone."""
-
-    async def run(self, tool: ToolFile, use: ToolUse, seconds: float) -> Answer:
-        """Refuse."""
-        raise ToolFailed(tool.name, "it is called over HTTP, and there is no door here to send that")
 
 
 @dataclass(slots=True)
