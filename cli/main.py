@@ -42,6 +42,7 @@ from cli.models import models_app
 from cli.plan import plan_app
 from cli.policy import policy_app
 from cli.render import cluster_app
+from cli.tools import tools_app
 
 app = typer.Typer(
     name="lane",
@@ -119,6 +120,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(keys_app, name="keys")
 app.add_typer(index_app, name="index")
 app.add_typer(eval_app, name="eval")
+app.add_typer(tools_app, name="tools")
 app.add_typer(bench_app, name="bench")
 plan_app.command()(predict.predict)
 app.add_typer(plan_app, name="plan")

@@ -42,8 +42,10 @@ class ToolUse:
 
     @property
     def key(self) -> str:
-        """The idempotency key that the tool is given."""
-        return self.idempotency_key or default_key(self.trace_id, self.tool, self.arguments_sha256)
+        """The idempotency key that the tool is given: a hash, so that it says nothing of whoever chose one."""
+        if self.idempotency_key is not None:
+            return default_key("", self.tool, self.idempotency_key)
+        return default_key(self.trace_id, self.tool, self.arguments_sha256)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Pure. What the door is asked to send is the call's canonical JSON; where it goes
 """
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from router.tools.arguments import canonical_json, parse_json
 from router.tools.check import checked_arguments
 from serving.door.guard import PERMIT_SECONDS_AT_MOST, Asked, Deny, Rules
 
+_KEY: Final = re.compile(r"[0-9a-f]{32}")
+"""An idempotency key is a hash, and no more than that: nothing can be said in it."""
 OUTSIDE: Final = "outside"
 """The region that a permit for a tool names: the bundle says no more of where a tool runs."""
 
@@ -96,7 +99,7 @@ def _judged(permit: Permit, tool: ToolFile, body: bytes, rules: Rules) -> AllowT
             or body != body_of(arguments, call["key"])
         ):
             return Deny("the call is not in its canonical spelling", permit=permit)
-        found = [label_found(rules.scan(text), rules.tiers) for text in sorted(set(texts_in(body)))]
+        found = [label_found(rules.scan(text), rules.tiers) for text in sorted(set(texts_in(arguments.encode())))]
         allowed = AllowTool(permit, tool, arguments, call["key"], join(permit.label, *found))
     except ToolError as error:
         return Deny(error.because, permit=permit)

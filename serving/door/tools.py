@@ -35,7 +35,7 @@ async def call_tool(door: Door, asked: Asked) -> Response:
         rules = await door.rules.now()
         verdict = await asyncio.to_thread(judge_tool, asked, rules, door.now())
         if isinstance(verdict, AllowTool):
-            verdict = await _read_deeply(door, rules, verdict, asked.body)
+            verdict = await _read_deeply(door, rules, verdict)
         match verdict:
             case Deny():
                 await record_refusal(door, asked, verdict)
@@ -47,10 +47,10 @@ async def call_tool(door: Door, asked: Asked) -> Response:
         return _failure(error)
 
 
-async def _read_deeply(door: Door, rules: Rules, allowed: AllowTool, body: bytes) -> AllowTool | Deny:
+async def _read_deeply(door: Door, rules: Rules, allowed: AllowTool) -> AllowTool | Deny:
     """Have the door's own deep scan read the bytes, and ask Cedar again. What can't be read stays."""
     try:
-        found = label_of(await found_in(body, door.deep), rules.tiers)
+        found = label_of(await found_in(allowed.arguments.encode(), door.deep), rules.tiers)
     except ScanUnavailable as error:
         raise ToolFailed(allowed.tool.name, f"the door sends nothing unread: {error}") from error
     except Exception as error:  # noqa: BLE001 - as in the guard: what can't be judged stays
