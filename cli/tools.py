@@ -32,7 +32,10 @@ Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 
 @tools_app.command("list")
 def show_all(bundle: BundleOption = None, json: Json = False) -> None:
-    """Show every tool: what it changes, where it runs, whether its arguments leave, whether a person approves each call."""
+    """Show every tool, what it changes and where it runs.
+
+    Says too whether its arguments leave, and whether a person approves each call.
+    """
     loaded = _loaded(bundle)
     if json:
         for tool in loaded.tools.values():
@@ -85,7 +88,10 @@ def import_openapi(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Show an OpenAPI file's operations with the side effect of each, or take those named with --operation into the bundle."""
+    """Show an OpenAPI file's operations, or take some of them.
+
+    Each is shown with its side effect, and the sign that it was read off; those named with --operation come into the bundle.
+    """
     from router.tools.openapi import Imported, Refused
     from router.tools.openapi import import_openapi as operations
     from serving.tools.files import write_tool
@@ -134,7 +140,10 @@ def import_mcp(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Show an MCP server's tools, or take those named with --tool into the bundle, each pinned to its raw definition of now."""
+    """Show an MCP server's tools, or take some of them.
+
+    Each that is named with --tool comes into the bundle, pinned to its raw definition of now.
+    """
     from router.tools.effects import classify_mcp
     from serving.tools.files import mcp_tool, write_tool
 
@@ -160,9 +169,9 @@ def approve(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Look at what a source says of a tool now, and pin that. What it changes, its label and its timeout stay as the bundle says.
+    """Look at what an MCP server says of a tool now, and pin that.
 
-    Exit 1 where nothing was approved.
+    What the tool changes, its label and its timeout stay as the bundle says. Exit 1 where nothing was approved.
     """
     from serving.tools.files import changes, definition_file, file_of, mcp_tool, write_tool
 
@@ -200,9 +209,9 @@ def call(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Call a tool from here, with every check but a person's: one that changes anything is refused.
+    """Call a tool by hand; one that changes anything is refused.
 
-    Runs its source here, with this environment; a call over HTTP goes by the running system's door, like any other.
+    Every check is made but a person's. Runs its source here, with this environment; a call over HTTP goes by the running system's door, like any other.
     """
     import asyncio
 

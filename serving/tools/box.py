@@ -5,10 +5,10 @@ these bytes. After: the result's schema, the label of what came back, and whethe
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from router.approvals import binding_of
 from router.boundary import ToolQuestion
 from router.bundle import Bundle
 from router.bundle.files import ToolFile
@@ -18,13 +18,16 @@ from router.decide.judge import concern_of
 from router.decide.plan import EGRESS_NONE
 from router.errors import ApprovalNeeded, ToolDenied, ToolError, ToolFailed, ToolTimeout, ToolUnknown
 from router.labels import RESTRICTED, join
-from router.ports import Approvals, Clock
+from router.ports import Clock
 from router.scan import scan_text
 from router.tools import Ended, ToolResult, ToolUse
 from router.tools.check import checked_arguments, checked_result
 
 _GRACE_SECONDS: Final = 1.0
 """A source ends its own call in time and says how; what does not is ended here."""
+
+Consume = Callable[[ToolUse, str], Awaitable[None]]
+"""Use up the approval that a call names, for exactly these canonical arguments, or raise: `ApprovalMismatch`, or what the store says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,19 @@ class NoWayOut:
         raise ToolFailed(tool.name, "it is called over HTTP, and there is no door here to send that")
 
 
+async def nobody_approves(use: ToolUse, _arguments: str) -> None:
+    """Stand in where there is no store of approvals: nothing that needs one is done."""
+    raise ApprovalNeeded(use.tool, "it changes something, and approvals are not kept here")
+
+
 @dataclass(frozen=True, slots=True)
 class GuardedToolBox:
-    """Implements `router.ports.ToolBox` over one bundle. `runner` calls what was let through.
-
-    Without `approvals` nothing that needs one is done.
-    """
+    """Implements `router.ports.ToolBox` over one bundle. `consume` uses approvals up; `runner` calls what was let through."""
 
     bundle: Bundle
     runner: Runner
     clock: Clock
-    approvals: Approvals | None = None
+    consume: Consume = nobody_approves
 
     async def call(self, use: ToolUse) -> ToolResult:
         """Call a tool once. Raises a `ToolError`, and nothing of the tool's answer may be used then."""
@@ -74,9 +79,9 @@ class GuardedToolBox:
         # Last, because it is used up by this: what another check refuses must not cost a person's yes.
         needs_person = tool.needs_person or use.needs_approval
         if needs_person:
-            if use.approval is None or self.approvals is None:
+            if use.approval is None:
                 raise ApprovalNeeded(tool.name, "a person has to approve exactly these arguments first")
-            await self.approvals.consume(use.approval, binding_of(use.org, use.trace_id, tool.name, arguments))
+            await self.consume(exactly, arguments)
         answer = await self._run(tool, exactly)
         json = checked_result(tool, answer.text) if answer.ended == "answered" else None
         found, concern = self._read(answer.text)

@@ -11,7 +11,7 @@ from router.bundle.files import ToolFile
 from router.contract import Label
 from router.testing import ManualClock
 from router.tools import ToolUse
-from serving.tools.box import Answer, GuardedToolBox
+from serving.tools.box import Answer, GuardedToolBox, nobody_approves
 from serving.tools.sources import Sources
 
 
@@ -37,8 +37,8 @@ def with_tool(bundle: Bundle, name: str, **changes: Any) -> Bundle:
     return dataclasses.replace(bundle, tools={**bundle.tools, name: changed})
 
 
-def box_of(bundle: Bundle, script: Callable[[ToolUse], Any], approvals: Any = None) -> GuardedToolBox:
-    return GuardedToolBox(bundle, Scripted(script), ManualClock(), approvals)
+def box_of(bundle: Bundle, script: Callable[[ToolUse], Any], consume: Any = nobody_approves) -> GuardedToolBox:
+    return GuardedToolBox(bundle, Scripted(script), ManualClock(), consume)
 
 
 def use(**changes: Any) -> ToolUse:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.approvals import Binding, binding_of
+from router.approvals import binding_of
 from router.bundle import Bundle
 from router.bundle.files import TenantSpec
 from router.contract import Label
@@ -38,11 +38,11 @@ class OneApproval:
         )
         self.used = False
 
-    async def consume(self, approval: str, binding: Binding) -> None:
-        if binding != self.granted:
-            raise ApprovalMismatch(binding.tool, "the approval is for another call")
+    async def consume(self, asked: ToolUse, arguments: str) -> None:
+        if binding_of(asked.org, asked.trace_id, asked.tool, arguments) != self.granted:
+            raise ApprovalMismatch(asked.tool, "the approval is for another call")
         if self.used:
-            raise ApprovalUsed(binding.tool, f"approval {approval} was used")
+            raise ApprovalUsed(asked.tool, f"approval {asked.approval} was used")
         self.used = True
 
 
@@ -148,7 +148,7 @@ def test_where_nothing_leaves_no_tool_reaches_out(reaching_out: Bundle) -> None:
 
 
 def test_a_changing_tool_without_an_approval_is_not_called(starter: Bundle) -> None:
-    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()))
+    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()).consume)
 
     with pytest.raises(ApprovalNeeded):
         called(box, refund())
@@ -162,7 +162,7 @@ def test_where_nobody_keeps_approvals_none_counts(starter: Bundle) -> None:
 
 
 def test_an_approval_is_good_for_one_call(starter: Bundle) -> None:
-    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()))
+    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()).consume)
 
     assert called(box, refund(approval="a")).approval == "a"
     with pytest.raises(ApprovalUsed):
@@ -172,7 +172,7 @@ def test_an_approval_is_good_for_one_call(starter: Bundle) -> None:
 
 
 def test_an_approval_of_other_arguments_is_none(starter: Bundle) -> None:
-    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()))
+    box = box_of(starter, lambda _: REFUNDED, OneApproval(refund()).consume)
     altered = dataclasses.replace(refund(approval="a"), arguments_json='{"order_id":"ORD-5567","amount_cents":4950}')
 
     with pytest.raises(ApprovalMismatch, match="another call"):
@@ -184,7 +184,7 @@ def test_an_approval_of_other_arguments_is_none(starter: Bundle) -> None:
 @pytest.mark.parametrize("change", [{"trace_id": "b" * 32}, {"org": "example-eu"}])
 def test_an_approval_stays_with_its_request_and_its_tenant(starter: Bundle, change: dict[str, str]) -> None:
     everyone = dataclasses.replace(starter, tenants={org: TenantSpec(org=org) for org in starter.tenants})
-    box = box_of(everyone, lambda _: REFUNDED, OneApproval(refund()))
+    box = box_of(everyone, lambda _: REFUNDED, OneApproval(refund()).consume)
 
     with pytest.raises(ApprovalMismatch):
         called(box, refund(approval="a", **change))
@@ -194,7 +194,7 @@ def test_an_approval_stays_with_its_request_and_its_tenant(starter: Bundle, chan
 
 def test_what_another_check_refuses_costs_no_approval(starter: Bundle) -> None:
     approvals = OneApproval(refund())
-    box = box_of(starter, lambda _: REFUNDED, approvals)
+    box = box_of(starter, lambda _: REFUNDED, approvals.consume)
 
     with pytest.raises(ToolDenied):
         called(box, refund(approval="a", attack="flagged"))

@@ -9,25 +9,22 @@ import pytest
 
 from router.bundle import Bundle
 from router.testing import ManualClock
-from router.tools import ToolResult
+from router.tools import ToolResult, ToolUse
 from serving.tools.box import GuardedToolBox
 from tests.serving.tools.kit import refund, sources_of, use
 
 pytestmark = pytest.mark.slow
 
 
-class EverythingApproved:
-    """Approves everything."""
-
-    async def consume(self, approval: str, binding: object) -> None:
-        """Say yes."""
+async def _approved(_use: ToolUse, _arguments: str) -> None:
+    """Approve everything."""
 
 
 def run(bundle: Bundle, state: Path, calls: Callable[[GuardedToolBox], Awaitable[Any]]) -> Any:
     async def through() -> Any:
         sources = sources_of(bundle, state)
         try:
-            return await calls(GuardedToolBox(bundle, sources, ManualClock(), EverythingApproved()))
+            return await calls(GuardedToolBox(bundle, sources, ManualClock(), _approved))
         finally:
             await sources.close()
 
