@@ -88,7 +88,7 @@ def import_openapi(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Show an OpenAPI file's operations, or take some of them.
+    """Show an OpenAPI file, or take some of it.
 
     Each is shown with its side effect, and the sign that it was read off; those named with --operation come into the bundle.
     """
@@ -140,7 +140,7 @@ def import_mcp(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Show an MCP server's tools, or take some of them.
+    """Show an MCP server's tools, or take some.
 
     Each that is named with --tool comes into the bundle, pinned to its raw definition of now.
     """
@@ -211,7 +211,8 @@ def call(
 ) -> None:
     """Call a tool by hand; one that changes anything is refused.
 
-    Every check is made but a person's. Runs its source here, with this environment; a call over HTTP goes by the running system's door, like any other.
+    Every check is made but a person's. Its source runs here, with this environment; a call over HTTP goes by the running system's door,
+    like any other.
     """
     import asyncio
 

@@ -95,7 +95,7 @@ def _judged(permit: Permit, tool: ToolFile, body: bytes, rules: Rules) -> AllowT
         arguments = checked_arguments(tool, canonical_json(call["arguments"]))
         if (
             set(call) != {"arguments", "key"}
-            or not isinstance(call["key"], str)
+            or not _KEY.fullmatch(str(call["key"]))
             or body != body_of(arguments, call["key"])
         ):
             return Deny("the call is not in its canonical spelling", permit=permit)
