@@ -93,8 +93,7 @@ class Supervision:
         objection = Watch(self._settings.changes_file, self._settings.approvers).objection(bundle.hash)
         if objection is not None:
             raise NotInForce(f"{self._settings.bundle} may not run here: {objection}")
-        keys = {lane.hosted.api_key_env for lane in bundle.lanes.values() if lane.hosted is not None}
-        keys |= door_variables(bundle.tools)
+        keys = _provider_keys(bundle)
         self._refuse_what_must_not_be_here(bundle, keys)
         if self._settings.ray_address is None:
             self._refuse_what_is_missing(bundle)

@@ -91,7 +91,7 @@ class Sources:
                 return Answer(words, "declined")
             case {"changed": str(pin)}:
                 raise ToolChanged(
-                    tool.name, f"its definition hashes to {pin[:12]}, the bundle approved {str(tool.pin)[:12]}"
+                    tool.name, f"its definition hashes to {pin}, the bundle approved {str(tool.pin)[:12]}"
                 )
             case answer:
                 raise ToolFailed(tool.name, f"it raised {answer.get('failed', 'something')}")
