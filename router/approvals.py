@@ -9,12 +9,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from router.bundle.files import ApproverRule
 from router.contract import Frozen, Label, RiskTier, Sha256, TraceId
 from router.errors import ApprovalDenied, ApprovalExpired, ApprovalPending, ApprovalUsed, RouterError
 
 ApprovalState = Literal["waiting", "granted", "denied", "used", "expired"]
-ApproverRule = Literal["anyone", "another"]
-"""Whose yes counts: any approver's, or only that of a key which is not the requester's own."""
 
 
 class Binding(Frozen):

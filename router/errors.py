@@ -299,10 +299,19 @@ class ToolDenied(ToolError):
 
 
 class ApprovalNeeded(ToolError):
-    """The tool changes something, and no approval of a person came with the call."""
+    """The tool changes something, and no approval of a person came with the call. `arguments` is the canonical text that needs one."""
 
     status = 403
     code = "approval_needed"
+
+    def __init__(self, tool: str, because: str, arguments: str | None = None) -> None:
+        super().__init__(tool, because)
+        self.arguments = arguments
+
+    @override
+    def __reduce__(self) -> tuple[type["ApprovalNeeded"], tuple[str, str, str | None]]:  # type: ignore[override]
+        """Rebuild from the fields: the error crosses process lines."""
+        return type(self), (self.tool, self.because, self.arguments)
 
 
 class ApprovalMismatch(ToolError):

@@ -25,4 +25,4 @@ def prompt_messages(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _is_folded(message: Message) -> bool:
-    return message.origin != "caller" and message.role != "assistant" and message.tool_call_id is None
+    return message.origin != "caller" and message.role == "user"

@@ -7,7 +7,7 @@ from typing import Literal
 from router.approvals import Approval, Binding, Terms, unusable
 from router.budgets import NANOS, Account, Amounts, Held, Limits, Step, lacking
 from router.classify.heads import Alarms
-from router.contract import EvidenceEvent, Finding, Label, Mode, Topic
+from router.contract import Chunk, EvidenceEvent, Finding, Label, Mode, RetrievalPlan, Topic
 from router.errors import ApprovalMismatch, ApprovalUnknown, BudgetExhausted, StateUnavailable
 from router.labels import join
 from router.lane import LaneCall, LaneEvent
@@ -214,3 +214,18 @@ class ScriptedHeads:
         """Return the alarms of what the script says of this text."""
         topic = self.script(text)
         return Alarms(topic.attack, topic.harm)
+
+
+@dataclass
+class ScriptedRetriever:
+    """A retriever that gives the same chunks for whatever is asked; an exception instead is raised. Keeps the questions."""
+
+    chunks: tuple[Chunk, ...] | BaseException = ()
+    asked: list[tuple[str, RetrievalPlan, str]] = field(default_factory=list)
+
+    async def retrieve(self, query: str, plan: RetrievalPlan, org: str) -> tuple[Chunk, ...]:
+        """Give the chunks."""
+        self.asked.append((query, plan, org))
+        if isinstance(self.chunks, BaseException):
+            raise self.chunks
+        return self.chunks

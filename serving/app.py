@@ -25,10 +25,11 @@ from router.bundle.files import LaneSpec
 from router.errors import BundleInvalid
 from router.execute import LaneHealth
 from router.lane import Lane
-from router.ports import DeepScan
+from router.ports import DeepScan, ToolBox
 from router.scan import warm
 from serving.admission import AdmittedLane, Rooms, Standings, onward, out
 from serving.api.auth import Keyring
+from serving.api.people import People
 from serving.api.routes import Api, Version, make_api
 from serving.budgets.wallet import Wallet
 from serving.change.errors import HistoryBroken
@@ -36,12 +37,14 @@ from serving.change.in_force import InForce
 from serving.deep.deployment import DeepScanClient, DeepScanReplica
 from serving.deep.judge import AllScans, JudgeScan
 from serving.deep.last_look import look_again
-from serving.gateway import Gateway, Planner
+from serving.gateway import Gateway, Planner, Recorder, Waiting
 from serving.hosted import HostedLane, door_client_of
 from serving.in_service import DEEP_SCAN, RETRIEVAL, InService, read_in_service, write_holding
 from serving.keeper import Keeper, KeeperClient
 from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
+from serving.people.desk import PeopleDesk
+from serving.people.go_on import GoOn
 from serving.permit_keys import read_private_key
 from serving.private.deployment import deployment_name
 from serving.private.lane import private_lane
@@ -51,7 +54,8 @@ from serving.redaction_maps import KeptMaps
 from serving.retrieval.deployment import RetrievalReplica
 from serving.settings import Settings
 from serving.store import EvidenceStore
-from serving.tools.deployment import TOOLBOX, ToolboxReplica
+from serving.tools.box import GuardedToolBox
+from serving.tools.deployment import TOOLBOX, RemoteRunner, ToolboxReplica
 from serving.versions import Versions
 
 log = logging.getLogger(__name__)
@@ -95,6 +99,7 @@ class Ingress:
         self._door = door_client_of(settings)
         self._permit_key = read_private_key(settings.permit_key_file)
         self._store = EvidenceStore(settings.evidence_file)
+        self._desk = PeopleDesk(keeper, Recorder(self._store))
         self._sample = Sampler(settings.leak_sample_file, settings.samples / "stayed.sqlite").stayed
         self._salt = settings.salt_file.read_bytes()
         self._newest = InForce(settings, load_bundle(read_in_service(settings).folder), lambda bundle: bundle)
@@ -149,12 +154,22 @@ class Ingress:
             clock=MonotonicClock(),
             sample=self._sample,
             health=self._health,
+            toolbox=self._toolbox(bundle, in_service),
+            people=Waiting(self._desk, bundle),
         )
         revoked = Lockout(settings.keys_revoked_folder)
         keys = Keyring(bundle.tenants.values(), settings.keys_file, revoked, time.time)
         # A question would wake a model that has no replica.
         asked = {name: handle for name, handle in models.items() if bundle.models[name].least_replicas}
-        return Version(gateway, keys, partial(_missing, asked))
+        people = People(self._desk, GoOn(gateway))
+        return Version(gateway, keys, partial(_missing, asked), people)
+
+    def _toolbox(self, bundle: Bundle, in_service: InService) -> ToolBox | None:
+        """Return what checks and calls this version's tools; None where none of them runs here."""
+        if in_service.tools is None:
+            return None
+        runner = RemoteRunner(DeploymentHandle(TOOLBOX, in_service.tools))
+        return GuardedToolBox(bundle, runner, MonotonicClock(), self._desk.consume_for)
 
     def _lanes_off(self, bundle: Bundle) -> Callable[[], dict[str, str]]:
         """Return the question that is asked at each decision. What an operator switched off is read from the home folder each time."""

@@ -9,7 +9,7 @@ from router.bundle import Bundle
 from router.contract import Chunk, Decision, Finding, RouteRequest, Rung
 from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
-from router.ports import Clock, EvidenceLog, Purse, RedactionMaps, Retriever
+from router.ports import Clock, EvidenceLog, Purse, RedactionMaps, Retriever, ToolBox
 
 Batch = tuple[LaneEvent, ...]
 
@@ -24,6 +24,7 @@ class Run:
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact. `retriever` looks context up; `context` are the passages that are part of the request by now.
     `purse` holds the tenants' budgets.
+    `toolbox` calls tools. `began`: when it came in.
     `health` is what this process has seen of its lanes; `sleep` and `draw` (a random number from 0 to 1) are for waits.
     """
 
@@ -41,6 +42,8 @@ class Run:
     superseded: Callable[[Decision], bool] = lambda _: False
     retriever: Retriever | None = None
     context: tuple[Chunk, ...] = ()
+    toolbox: ToolBox | None = None
+    began: float = 0.0
     health: LaneHealth = field(default_factory=LaneHealth)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     draw: Callable[[], float] = random.random

@@ -3,6 +3,7 @@
 from typing import Any
 
 from serving.gateway import Opening
+from serving.people.desk import address_of
 
 
 def extension_of(opening: Opening) -> dict[str, Any]:
@@ -14,11 +15,6 @@ def extension_of(opening: Opening) -> dict[str, Any]:
             for chunk in opening.context
         ]
     if opening.ticket is not None:
-        said["request"] = opening.ticket
-        said["status_url"] = status_address(opening.ticket)
+        said["request"] = opening.ticket.id
+        said["status_url"] = address_of(opening.ticket)
     return said
-
-
-def status_address(ticket: str) -> str:
-    """Return where a request that waits for people can be asked for."""
-    return f"/v1/requests/{ticket}"

@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Final
 
 from router.bundle import Bundle
 from router.bundle.variables import stays_private
@@ -23,26 +24,35 @@ from router.contract import (
     Message,
     RouteRequest,
     Rung,
-    Skipped,
     TextPart,
 )
 from router.decide import refusal_of
-from router.errors import BadRequest, PolicyDenied, RouterError, StateUnavailable, outcome_of
-from router.execute import Batch, Climbed, LaneHealth, Run, execute
+from router.errors import (
+    ApprovalNeeded,
+    BadRequest,
+    HandedToPerson,
+    PolicyDenied,
+    RouterError,
+    StateUnavailable,
+    outcome_of,
+)
+from router.execute import Batch, Climbed, LaneHealth, Run, execute, with_context, with_tools
 from router.labels import at_most, join
 from router.lane import Lane, Refusal, Stop, TextDelta, Usage
-from router.ports import Clock, Retriever
+from router.ports import Clock, Retriever, ToolBox
 from serving.api import metrics
 from serving.api.auth import Caller
 from serving.gateway.planner import Planner
 from serving.gateway.recorder import Recorder
 from serving.gateway.trace import Ended, Opening, Trace
+from serving.gateway.waiting import Waiting, words_of
+from serving.people.parked import Ticket
 from serving.sessions import Said, Seen, hash_of, seen_of
 from serving.store import EvidenceStore
 
 log = logging.getLogger(__name__)
 
-_PUBLIC = Label()
+_PUBLIC: Final = Label()
 
 
 def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _trace_id: str) -> None:
@@ -53,7 +63,8 @@ def _unsampled(_request: RouteRequest, _decision: Decision, _bundle: Bundle, _tr
 class Gateway:
     """Everything that a request needs under one version of the bundle, from its beginning to its end.
 
-    `planner` decides. `sample` is shown each request that is about to be answered: it returns at once. `retriever` looks context up.
+    `planner` decides. `sample` is shown each request that is about to be answered: it returns at once. `retriever` looks context up,
+    `toolbox` calls tools, `people` keeps what waits for them.
     `health` is what this process has seen of its lanes, under any version.
     """
 
@@ -63,6 +74,8 @@ class Gateway:
     clock: Clock
     sample: Callable[[RouteRequest, Decision, Bundle, str], None] = _unsampled
     retriever: Retriever | None = None
+    toolbox: ToolBox | None = None
+    people: Waiting | None = None
     health: LaneHealth = field(default_factory=LaneHealth)
     _open: set[str] = field(default_factory=set)
 
@@ -156,36 +169,70 @@ class Gateway:
         await self.store.durable(trace.trace_id)
 
     async def _steps(self, request: RouteRequest, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
+        """Look up what the plan asks for, and have it carried out; what then waits for people ends with a ticket."""
         decision = await self.plan(request, trace)
-        if decision.action != "answer":
-            async for step in self._planned_end(decision, request, trace):
-                yield step
-            return
-        if (refusal := refusal_of(decision)) is not None:
-            raise self.planner.when_again(refusal, request.org)
-        self._note_skipped(decision, trace)
-        self.sample(request, decision, self.bundle, trace.trace_id)
         run = self._run(request, trace)
-        async for step in self._executed(decision, run, trace):
+        if decision.action == "answer" and decision.ladder:
+            self.sample(request, decision, self.bundle, trace.trace_id)
+        try:
+            decision, run = await with_context(decision, run)
+            decision, run = await with_tools(decision, run)
+            if decision.action == "answer" and not decision.review:
+                async for step in self._executed(decision, run, trace):
+                    yield step
+                return
+            ticket = await self._before_people(decision, run, trace)
+        except ApprovalNeeded as needed:
+            ticket = await self._people().for_approval(needed, request, decision, trace)
+        except HandedToPerson as handed:
+            ticket = await self._people().for_lane(handed, request, decision, trace)
+        async for step in self._planned_end(decision, request, trace, ticket):
             yield step
 
+    async def _before_people(self, decision: Decision, run: Run, trace: Trace) -> Ticket | None:
+        """Put before people what the plan says they must see, if it is any: the request itself, or the answer that a model wrote."""
+        people = self.people.people_of() if self.people is not None else None
+        if decision.action == "answer":
+            draft = Said()
+            async for step in self._executed(decision, run, trace, ends=False):
+                if not isinstance(step, Opening):
+                    draft.take(step)
+            because = "a person looks at answers of this kind before they go out"
+            return await self._people().for_person(because, people, run.request, decision, trace, draft.message().text)
+        if decision.action == "approval" and self.people is not None and people is not None:
+            because = decision.message or "a person has to look at it first"
+            return await self.people.for_person(because, people, run.request, decision, trace)
+        return None
+
+    def _people(self) -> Waiting:
+        if self.people is None:
+            raise StateUnavailable("the request needs people, and nothing keeps requests for them here")
+        return self.people
+
     async def _planned_end(
-        self, decision: Decision, request: RouteRequest, trace: Trace
+        self, decision: Decision, request: RouteRequest, trace: Trace, ticket: Ticket | None
     ) -> AsyncGenerator[Opening | Batch, None]:
-        """Say what the plan says instead of an answer: no model is asked."""
-        ended: Ended = "refused" if decision.action == "refuse" else _ENDS[decision.action]
-        yield Opening(trace.trace_id, decision, None, None)
-        text = decision.message or ""
+        """Say what the plan says instead of an answer, and where the request waits, if it does."""
+        text = decision.message if ticket is None or decision.action != "answer" else words_of(ticket)
+        yield Opening(trace.trace_id, decision, None, None, ticket=ticket)
+        text = text or ""
         trace.answer.update(text.encode())
         # The bundle's own words: no model made them of what it read.
         planned = Message(role="assistant", content=(TextPart(text=text),))
         await self._keep(request, trace, self._answered(planned, Label()))
-        await self._finish_durably(trace, ended)
+        await self._finish_durably(trace, _ended_by(decision, ticket), 200 if ticket is None else 202)
         says = TextDelta(text) if decision.action == "clarify" else Refusal(text)
         yield (says, Usage(0, 0), Stop("stop"))
 
-    async def _executed(self, decision: Decision, run: Run, trace: Trace) -> AsyncGenerator[Opening | Batch, None]:
-        """Have a lane answer. The session holds its label before its first piece goes out, and the evidence all before its last."""
+    async def _executed(
+        self, decision: Decision, run: Run, trace: Trace, *, ends: bool = True
+    ) -> AsyncGenerator[Opening | Batch, None]:
+        """Have a lane answer. The session holds its label before its first piece goes out, and the evidence all before its last.
+
+        `ends`: whether the request ends with this answer; one that a person looks at does not.
+        """
+        if (refusal := refusal_of(decision)) is not None:
+            raise self.planner.when_again(refusal, run.request.org)
         said, carried, request, opened = Said(), decision.label, run.request, False
         async with aclosing(execute(decision, run)) as steps:
             async for step in steps:
@@ -198,10 +245,11 @@ class Gateway:
                         opened = True
                         yield Opening(trace.trace_id, decision, trace.lane, trace.model, run.context)
                     continue
-                trace.hash_in(step)
+                if ends:
+                    trace.hash_in(step)
                 if request.session is not None:
                     said.take(step)
-                if isinstance(step[-1], Stop):
+                if isinstance(step[-1], Stop) and ends:
                     await self._keep(request, trace, self._answered(said.message(), carried))
                     await self._finish_durably(trace, "answered")
                 yield step
@@ -232,17 +280,13 @@ class Gateway:
             purse=self.planner.purse,
             superseded=self.planner.superseded,
             retriever=self.retriever,
+            toolbox=self.toolbox,
+            began=trace.started,
             health=self.health,
         )
 
-    def _note_skipped(self, decision: Decision, trace: Trace) -> None:
-        """Say what the plan wants and this version does not run yet: the evidence must not claim more than happened."""
-        for tool in decision.tools:
-            because = "server-side tools are not run yet: the answer rests on the model alone"
-            self.store.append(trace.trace_id, Skipped(stage="tool", name=tool.name, because=because))
-
-    async def _finish_durably(self, trace: Trace, ended: Ended) -> None:
-        self._finish(trace, ended, 200, None)
+    async def _finish_durably(self, trace: Trace, ended: Ended, status: int = 200) -> None:
+        self._finish(trace, ended, status, None)
         await self.store.durable(trace.trace_id)
 
     def _finish(self, trace: Trace, ended: Ended, status: int, because: str | None) -> None:
@@ -267,7 +311,16 @@ class Gateway:
         metrics.answer_seconds.observe(seconds)
 
 
-_ENDS: dict[str, Ended] = {"approval": "approval", "clarify": "clarify"}
+def _ended_by(decision: Decision, ticket: Ticket | None) -> Ended:
+    match decision.action:
+        case "clarify":
+            return "clarify"
+        case "refuse":
+            return "refused"
+        case "approval":
+            return "approval"
+        case "answer":
+            return "escalated" if ticket is not None and ticket.standing.waits_for == "person" else "approval"
 
 
 def _carried(decision: Decision, rung: Rung | None, later: Label = _PUBLIC) -> Label:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from router.contract import Chunk, Decision, Label
+from router.labels import join
 from router.lane import Embedding, LaneEvent, Refusal, TextDelta, ToolCallDelta
 from router.ports import Clock
+from serving.people.parked import Ticket
 
 Ended = Literal[
     "answered", "decided", "refused", "approval", "clarify", "escalated", "denied", "failed", "cancelled", "bad_request"
@@ -19,7 +21,7 @@ Ended = Literal[
 class Opening:
     """What is known before the first content: goes into the answer's headers.
 
-    `context` are the passages that the answer may cite. `ticket`: the request waits for people, under this ID (HTTP 202).
+    `context` are the passages that the answer may cite. `ticket`: the request waits for people (HTTP 202).
     """
 
     trace_id: str
@@ -27,7 +29,7 @@ class Opening:
     lane: str | None
     model: str | None
     context: tuple[Chunk, ...] = ()
-    ticket: str | None = None
+    ticket: Ticket | None = None
 
 
 @dataclass(slots=True)
@@ -49,6 +51,10 @@ class Trace:
     def begin(cls, clock: Clock) -> "Trace":
         """Start a trace. Its ID is minted here, never taken from a caller."""
         return cls(secrets.token_hex(16), clock.monotonic())
+
+    def label_of(self, decision: Decision) -> Label:
+        """The label of everything that is known of the request by now."""
+        return join(decision.label, self.later)
 
     def hash_in(self, batch: Iterable[LaneEvent]) -> None:
         """Take what of a batch is the answer into its hash."""

@@ -10,8 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from router.contract import Message, RouteRequest, TextPart, ToolCalled
-from router.errors import NotAuthenticated, RouterError
-from router.ports import ToolBox
+from router.errors import NotAuthenticated, RouterError, ToolFailed
+from router.execute import with_result
 from router.tools import ToolUse
 from router.tools.arguments import text_sha256
 from serving.api.auth import Caller
@@ -37,7 +37,6 @@ class GoOn:
     """Goes on with requests under one version of the bundle."""
 
     gateway: Gateway
-    tools: ToolBox
 
     async def __call__(self, ticket: Ticket, parked: Parked) -> WentOn:
         """Make the call that was approved, then have the request answered. Never raises: a failure is what came of it.
@@ -79,8 +78,11 @@ class GoOn:
             org=ticket.org,
             label=ticket.standing.label,
             approval=ticket.standing.approval,
+            needs_approval=True,
             risk_tier=ticket.standing.risk_tier,
         )
+        if self.gateway.toolbox is None:
+            raise ToolFailed(call.tool, "the bundle in service has no tools that run here")
         started, spec = self.gateway.clock.monotonic(), self.gateway.bundle.tools.get(call.tool)
         event = ToolCalled(
             name=call.tool,
@@ -92,7 +94,7 @@ class GoOn:
             label=ticket.standing.label,
         )
         try:
-            result = await self.tools.call(use)
+            result = await self.gateway.toolbox.call(use)
         except RouterError as error:
             seconds = self.gateway.clock.monotonic() - started
             self.gateway.store.append(
@@ -101,6 +103,8 @@ class GoOn:
             raise
         said = {"ended": "ok", "result_sha256": result.sha256, "label": result.label, "seconds": result.seconds}
         self.gateway.store.append(trace.trace_id, event.model_copy(update=said))
+        if not call.call_id:
+            return with_result(parked.request, call.tool, result).model_copy(update={"stream": False})
         told = Message(
             role="tool",
             content=(TextPart(text=result.text),),

@@ -80,7 +80,7 @@ class GuardedToolBox:
         needs_person = tool.needs_person or use.needs_approval
         if needs_person:
             if use.approval is None:
-                raise ApprovalNeeded(tool.name, "a person has to approve exactly these arguments first")
+                raise ApprovalNeeded(tool.name, "a person has to approve exactly these arguments first", arguments)
             await self.consume(exactly, arguments)
         answer = await self._run(tool, exactly)
         json = checked_result(tool, answer.text) if answer.ended == "answered" else None

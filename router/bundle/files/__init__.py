@@ -44,9 +44,7 @@ from router.bundle.files.tiers import (
     TierRule,
     TiersFile,
 )
-from router.bundle.files.tools import (
-    ToolFile,
-)
+from router.bundle.files.tools import ApproverRule, ToolFile
 
 __all__ = [
     "DEFAULT_SCOPES",
@@ -54,6 +52,7 @@ __all__ = [
     "RISK_TIERS_BELOW",
     "Alarming",
     "ApiKey",
+    "ApproverRule",
     "Band",
     "BreakerSpec",
     "ClarifySpec",

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from router.bundle.files.tool_sources import ToolSource, leaves
 from router.contract import Frozen, Label, Sha256
 
+ApproverRule = Literal["anyone", "another"]
+"""Whose yes counts: any approver's, or only that of a key which is not the requester's own."""
+
 
 class ToolFile(Frozen):
     """`tools/NAME.yaml`: a server-side tool's contract. `parameters` and `result` are JSON Schemas.
@@ -16,7 +19,8 @@ class ToolFile(Frozen):
 
     `label` is that of its results, at least. `cost_usd` is what one call costs. `idempotent`: called twice under one idempotency key it
     acts once, so that a call whose answer was lost may be made again. `pin` is the SHA-256 of the definition that was approved, where the
-    source defines the tool itself. `requires_person`: a person approves each call, even of a tool that only reads.
+    source defines the tool itself. `requires_person`: a person approves each call, even of a tool that only reads,
+    within `approval_seconds`; `approver`: anybody who may, or only by another key than the one that asked.
     """
 
     name: str
@@ -33,6 +37,8 @@ class ToolFile(Frozen):
     idempotent: bool = False
     pin: Sha256 | None = None
     requires_person: bool = False
+    approver: ApproverRule = "another"
+    approval_seconds: float = Field(default=900.0, gt=0)
 
     @model_validator(mode="after")
     def _says_where_it_goes(self) -> "ToolFile":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.bundle.answer_rules import NO_RULES, ContractRules
-from router.bundle.files import Hosted, LaneSpec, PeopleSpec, TiersFile, Timeouts
+from router.bundle.files import Hosted, LaneSpec, PeopleSpec, TiersFile, Timeouts, ToolFile
 from router.contract import (
     Decision,
     Finding,
@@ -40,6 +40,7 @@ class FakeBundle:
 
     lanes: dict[str, LaneSpec] = field(default_factory=lambda: dict(LANES))
     contracts: dict[str, str] = field(default_factory=lambda: {"Person": PERSON})
+    tools: dict[str, ToolFile] = field(default_factory=dict)
     answer_rules: dict[str, Any] = field(default_factory=dict)
     checks: dict[str, Any] = field(default_factory=dict)
     tiers: TiersFile = field(default_factory=lambda: TiersFile(levels={}, rules=(), profiles=()))

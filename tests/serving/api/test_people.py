@@ -88,7 +88,8 @@ class Office(System):
         self.owner = Owner(folder, clocks)
         self.desk = PeopleDesk(self.owner, self.store)
         self.refunds = Refunds(self.desk)
-        self.people = People(self.desk, GoOn(self.gateway, self.refunds))
+        self.gateway = dataclasses.replace(self.gateway, toolbox=self.refunds)
+        self.people = People(self.desk, GoOn(self.gateway))
         self.version = dataclasses.replace(self.version, people=self.people)
 
     async def says(self, key: str, method: str, address: str, **fields: Any) -> Any:
