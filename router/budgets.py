@@ -148,6 +148,11 @@ def most_of_attempt(price: Price, input_tokens: int, output_tokens: int) -> Amou
     )
 
 
+def most_of_call(cost_usd: float) -> Amounts:
+    """Return what a call of a tool takes."""
+    return Amounts(tool_calls=1, cost=ceil(cost_usd * NANOS - 1e-6))
+
+
 def used_by(ended: AttemptEnded, reserved: Amounts, *, reached: bool) -> Amounts:
     """Return what an attempt took: what its usage says; all that was reserved, where it was cut off before it said.
 

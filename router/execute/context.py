@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from router.budgets import Amounts
 from router.context import label_of_chunks, spotlight
 from router.context.packing import estimate_tokens, pack
 from router.contract import (
@@ -19,6 +20,7 @@ from router.contract import (
 from router.decide import narrow
 from router.errors import RetrievalUnavailable
 from router.execute.run import Run
+from router.execute.spending import count, set_aside
 
 
 async def with_context(decision: Decision, run: Run) -> tuple[Decision, Run]:
@@ -31,14 +33,19 @@ async def with_context(decision: Decision, run: Run) -> tuple[Decision, Run]:
     if plan is None or decision.action != "answer" or not decision.ladder:
         return decision, run
     began = run.clock.monotonic()
+    most = decision.budgets.context_chunks or plan.top_k
+    held = await set_aside(run, decision.route, plan.index, Amounts(context_chunks=most), _LOOK_UP_SECONDS)
+    used: list[Chunk] = []
     try:
         found = await _looked_up(plan, run)
+        used = pack(found, lambda chunk: chunk.text, most, _room(decision, run))
     except RetrievalUnavailable as error:
         if decision.output_contract.citations:
             raise
         run.evidence.append(run.trace_id, Skipped(stage="retrieval", name=plan.index, because=str(error)))
         return decision, run
-    used = pack(found, lambda chunk: chunk.text, decision.budgets.context_chunks or plan.top_k, _room(decision, run))
+    finally:
+        count(run, held, Amounts(context_chunks=len(used)))
     _record(plan, found, used, run.clock.monotonic() - began, run)
     if not used:
         return decision, run
@@ -76,6 +83,8 @@ def _room(decision: Decision, run: Run) -> int | None:
     return max(0, decision.budgets.input_tokens - taken - _FRAME_TOKENS)
 
 
+_LOOK_UP_SECONDS = 60.0
+"""By then a look-up has ended, or nobody will say what it took."""
 _FRAME_TOKENS = 256
 """What stands around the passages: marks, and the instruction that they are none."""
 

@@ -1,8 +1,22 @@
 """What does an attempt take of its tenant's day? It is set aside before anything is sent, and counted when it ends."""
 
+from typing import Final
+
 from router.budgets import Amounts, Held, Step, most_of_attempt, used_by
 from router.contract import AttemptEnded, BudgetSettled
 from router.decide import estimate_tokens
+from router.errors import (
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalMismatch,
+    ApprovalNeeded,
+    ApprovalPending,
+    ApprovalUsed,
+    ToolArgumentsInvalid,
+    ToolChanged,
+    ToolDenied,
+    ToolUnknown,
+)
 from router.execute.run import Run
 from router.lane import LaneCall
 
@@ -29,6 +43,21 @@ class Spending:
         held, self._held = self._held, None
         if held is not None:
             count(self._run, held, used_by(ended, held.amounts, reached=reached))
+
+
+NEVER_CALLED: Final = (
+    ToolUnknown,
+    ToolArgumentsInvalid,
+    ToolDenied,
+    ToolChanged,
+    ApprovalNeeded,
+    ApprovalMismatch,
+    ApprovalPending,
+    ApprovalDenied,
+    ApprovalExpired,
+    ApprovalUsed,
+)
+"""What says of a tool's call that it was not made. Of any other failure, it may have been."""
 
 
 async def set_aside(run: Run, route: str, by: str, most: Amounts, seconds: float) -> Held | None:

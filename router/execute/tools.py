@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from router.budgets import Amounts, most_of_call
 from router.bundle.files import ToolFile
 from router.context import spotlight
 from router.contract import (
@@ -23,6 +24,7 @@ from router.contract import (
 from router.errors import ToolError, ToolFailed
 from router.execute.context import decided_again
 from router.execute.run import Run
+from router.execute.spending import NEVER_CALLED, count, set_aside
 from router.tools import ToolResult, ToolUse
 from router.tools.loop import LoopBounds, LoopState, Step
 from router.tools.slots import Slots, fill_slots
@@ -83,16 +85,23 @@ class _Loop:
             harm=decision.harm,
         )
         self.state = self.state.after(Step(tool.name, use.arguments_sha256), self.bounds, began - run.began)
+        most = most_of_call(tool.cost_usd)
+        held = await set_aside(run, decision.route, tool.name, most, tool.timeout_seconds)
+        used = Amounts()
         try:
             if run.toolbox is None:
                 raise ToolFailed(tool.name, "no toolbox runs here")
+            used = most
             result = await run.toolbox.call(use)
         except ToolError as error:
+            used = Amounts() if isinstance(error, NEVER_CALLED) else used
             self._record(tool, use, None, error.code, began)
             if plan.required or tool.side_effect != "read":
                 raise
             _skip(tool, str(error), run)
             return None
+        finally:
+            count(run, held, used)
         self._record(tool, use, result, "ok" if result.ended == "answered" else result.ended, began)
         return result
 

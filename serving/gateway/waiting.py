@@ -7,6 +7,7 @@ from router.bundle import Bundle
 from router.bundle.files import PeopleSpec
 from router.contract import Decision, RouteRequest
 from router.errors import ApprovalNeeded, HandedToPerson, StateUnavailable
+from router.validate import contract_of
 from serving.gateway.trace import Trace
 from serving.people.desk import About, PeopleDesk, address_of
 from serving.people.parked import Parked, PendingCall, Ticket
@@ -54,7 +55,9 @@ class Waiting:
         """Put the request, or the answer that a model wrote (`draft`), before the people of a queue."""
         if people is None:
             raise StateUnavailable("a person must see this, and the bundle has no lane with `people`")
-        parked = Parked(request=request, model=trace.model or "", draft=draft)
+        contract = contract_of(decision, request, self.bundle)
+        schema = contract.effective_schema if contract is not None else None
+        parked = Parked(request=request, model=trace.model or "", draft=draft, json_schema=schema)
         about = self._about(because, request, decision, trace)
         return await self.desk.escalate(about, parked, people.queue, people.answer_within_seconds)
 

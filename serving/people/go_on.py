@@ -9,10 +9,13 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from router.budgets import Amounts, Step, most_of_call
+from router.bundle.files import ToolFile
 from router.contract import Message, RouteRequest, TextPart, ToolCalled
 from router.errors import NotAuthenticated, RouterError, ToolFailed
 from router.execute import with_result
-from router.tools import ToolUse
+from router.execute.spending import NEVER_CALLED
+from router.tools import ToolResult, ToolUse
 from router.tools.arguments import text_sha256
 from serving.api.auth import Caller
 from serving.api.extension import extension_of
@@ -81,8 +84,6 @@ class GoOn:
             needs_approval=True,
             risk_tier=ticket.standing.risk_tier,
         )
-        if self.gateway.toolbox is None:
-            raise ToolFailed(call.tool, "the bundle in service has no tools that run here")
         started, spec = self.gateway.clock.monotonic(), self.gateway.bundle.tools.get(call.tool)
         event = ToolCalled(
             name=call.tool,
@@ -94,7 +95,7 @@ class GoOn:
             label=ticket.standing.label,
         )
         try:
-            result = await self.gateway.toolbox.call(use)
+            result = await self._paid(use, spec)
         except RouterError as error:
             seconds = self.gateway.clock.monotonic() - started
             self.gateway.store.append(
@@ -113,6 +114,24 @@ class GoOn:
             origin="tool",
         )
         return parked.request.model_copy(update={"messages": (*parked.request.messages, told), "stream": False})
+
+    async def _paid(self, use: ToolUse, spec: ToolFile | None) -> ToolResult:
+        """Make the call, out of its tenant's budget."""
+        purse, tools = self.gateway.planner.purse, self.gateway.toolbox
+        if tools is None or spec is None:
+            raise ToolFailed(use.tool, "the bundle in service has no such tool that runs here")
+        most = most_of_call(spec.cost_usd)
+        step = Step(use.org, "", use.trace_id, use.tool, spec.timeout_seconds)
+        held = await purse.reserve(step, most) if purse is not None else None
+        used = most
+        try:
+            return await tools.call(use)
+        except NEVER_CALLED:
+            used = Amounts()
+            raise
+        finally:
+            if purse is not None and held is not None:
+                purse.settle(held, used)
 
     async def _answered(self, request: RouteRequest, trace: Trace) -> Result:
         answer = WholeAnswer(trace.trace_id, int(time.time()), request.model)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from router.budgets import Limits
 from router.contract import (
     Chunk,
     ContextUsed,
@@ -19,7 +20,7 @@ from router.contract import (
 from router.errors import RetrievalUnavailable
 from router.execute import Run, with_context
 from router.prompt import prompt_messages
-from router.testing import ScriptedRetriever
+from router.testing import MemoryPurse, ScriptedRetriever
 from tests.router.execute.kit import HELLO, Bench, decision
 
 PLAN = RetrievalPlan(index="help_center", top_k=2, reranker="on")
@@ -38,9 +39,9 @@ def a_chunk(number: int, **changes: Any) -> Chunk:
 
 
 def looked_up(
-    plan: Decision, retriever: ScriptedRetriever, later: Decision | None = None
+    plan: Decision, retriever: ScriptedRetriever, later: Decision | None = None, purse: MemoryPurse | None = None
 ) -> tuple[Decision, Run, Bench]:
-    bench = Bench(plan, later=later, near=HELLO, run={"retriever": retriever})
+    bench = Bench(plan, later=later, near=HELLO, run={"retriever": retriever, "purse": purse})
     narrowed, run = asyncio.run(with_context(plan, bench.run))
     return narrowed, run, bench
 
@@ -104,3 +105,13 @@ def test_nothing_is_looked_up_for_a_request_that_no_lane_may_answer() -> None:
     looked_up(decision(retrieval=PLAN), retriever)
 
     assert retriever.asked == []
+
+
+def test_the_passages_that_are_used_are_taken_from_the_day_s_budget() -> None:
+    purse = MemoryPurse(Limits(context_chunks=3))
+    plan = decision(("near", ("start",)), retrieval=PLAN)
+
+    looked_up(plan, ScriptedRetriever((a_chunk(1),)), purse=purse)
+
+    assert purse.spent.context_chunks == 1
+    assert purse.held == {}

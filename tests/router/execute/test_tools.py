@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from router.budgets import Limits
 from router.bundle.files import ToolFile
 from router.contract import Decided, Decision, Message, Skipped, TextPart, ToolCalled, ToolPlan
-from router.errors import ApprovalNeeded, ToolFailed, ToolLoop
+from router.errors import ApprovalNeeded, BudgetExhausted, ToolFailed, ToolLoop
 from router.execute import Run, with_tools
-from router.testing import ScriptedTools
+from router.testing import MemoryPurse, ScriptedTools
+from router.tools import ToolUse
 from tests.router.execute.kit import HELLO, Bench, FakeBundle, decision
 
 TICKET = ToolFile.model_validate(
@@ -40,8 +42,10 @@ REFUND = ToolFile.model_validate(
 LOOK = ToolPlan(name="ticket_lookup", required=True)
 
 
-def called(plan: Decision, text: str, tools: ScriptedTools) -> tuple[Decision, Run, Bench]:
-    bench = Bench(plan, near=HELLO, run={"toolbox": tools})
+def called(
+    plan: Decision, text: str, tools: ScriptedTools, purse: MemoryPurse | None = None
+) -> tuple[Decision, Run, Bench]:
+    bench = Bench(plan, near=HELLO, run={"toolbox": tools, "purse": purse})
     bundle = FakeBundle()
     bundle.tools = {"ticket_lookup": TICKET, "issue_refund": REFUND}
     request = bench.run.request.model_copy(update={"messages": (Message(role="user", content=(TextPart(text=text),)),)})
@@ -124,3 +128,27 @@ def test_no_more_tools_are_called_than_the_budget_allows() -> None:
 
     with pytest.raises(ToolLoop):
         called(planned(LOOK, budgets=budgets), "Where is TCK-1042?", ScriptedTools(lambda _: "{}"))
+
+
+def test_a_call_is_taken_from_the_day_s_budget_and_one_that_was_not_made_is_not() -> None:
+    def script(use: ToolUse) -> str | BaseException:
+        return ApprovalNeeded(use.tool, "a person has to say yes") if use.tool == "issue_refund" else "{}"
+
+    purse = MemoryPurse(Limits(tool_calls=2))
+    refund = ToolPlan(name="issue_refund", required=True)
+
+    called(planned(LOOK), "Where is TCK-1042?", ScriptedTools(script), purse)
+    with pytest.raises(ApprovalNeeded):
+        called(planned(refund), "Refund ORD-1001", ScriptedTools(script), purse)
+
+    assert purse.spent.tool_calls == 1
+    assert purse.held == {}
+
+
+def test_without_a_call_left_for_the_day_no_tool_is_called() -> None:
+    tools = ScriptedTools(lambda _: "{}")
+
+    with pytest.raises(BudgetExhausted):
+        called(planned(LOOK), "Where is TCK-1042?", tools, MemoryPurse(Limits(tool_calls=0)))
+
+    assert tools.calls == []
