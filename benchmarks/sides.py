@@ -81,7 +81,11 @@ def stub_system(settings: Settings, bundle: Bundle, lane: str, interval_seconds:
 
 @contextmanager
 def stub_keys(
-    settings: Settings, bundle: Bundle, interval_seconds: float, slots: int | None = None
+    settings: Settings,
+    bundle: Bundle,
+    interval_seconds: float,
+    slots: int | None = None,
+    module: str = "benchmarks.stub_engine",
 ) -> Generator[tuple[Settings, dict[str, str]]]:
     """Yield where that cluster answers, and its keys. `slots`: how many requests the stub answers at once (None: all)."""
     with tempfile.TemporaryDirectory(prefix="lane-bench-") as home:
@@ -92,7 +96,7 @@ def stub_keys(
             INTERVAL_VARIABLE: str(interval_seconds),
             **({} if slots is None else {SLOTS_VARIABLE: str(slots)}),
         }
-        command = [sys.executable, "-m", "benchmarks.stub_engine", "--settings", own.model_dump_json()]
+        command = [sys.executable, "-m", module, "--settings", own.model_dump_json()]
         command += ["--parent", str(os.getpid())]
         with _process(command, environment, f"http://{own.host}:{own.port}/readyz"):
             yield own, orjson.loads(own.keys_file.read_bytes())

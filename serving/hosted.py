@@ -5,6 +5,7 @@ Nothing here can reach a provider: no key, no address, only the way to the door.
 
 import hashlib
 import secrets
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -17,7 +18,7 @@ from router.bundle.files import Hosted, LaneSpec
 from router.errors import LaneMisbehaved, LaneOverloaded, LaneTimeout, LaneUnreachable
 from router.lane import LaneCall, LaneEvent, Stop
 from router.permit import Permit, sign
-from router.render import render_openai_chat
+from router.render import render
 from serving.door.tls import router_context
 from serving.door.wire import LANE_HEADER, NDJSON, PERMIT_HEADER, DoorStatus, decode_line
 from serving.settings import Settings
@@ -33,7 +34,9 @@ _LIMITS: Final = httpx2.Limits(max_connections=None, max_keepalive_connections=3
 
 def door_client(socket: Path) -> httpx2.AsyncClient:
     """Return the client that all hosted lanes of a process share. Close it when the process ends."""
-    transport = httpx2.AsyncHTTPTransport(uds=str(socket), trust_env=False, limits=_LIMITS)
+    # No TLS on a socket of this machine: without a context of our own, the client would read the system's authorities each time.
+    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    transport = httpx2.AsyncHTTPTransport(uds=str(socket), verify=nobody, trust_env=False, limits=_LIMITS)
     return httpx2.AsyncClient(transport=transport, base_url="http://door", trust_env=False)
 
 
@@ -80,7 +83,7 @@ class HostedLane:
         Raises what `router.lane.Lane` says, `FoundBeforeLeaving` when the last look found what the label does not say, and
         `EvidenceUnavailable` when the door's ledger can't hold the end.
         """
-        body = render_openai_chat(call, self._hosted)
+        body = render(call, self._hosted)
         # INVARIANT: between these lines, so that the permit vouches for exactly the bytes that were read.
         await self._last_look(call, body)
         token = sign(self._permit(call, body), self._key)

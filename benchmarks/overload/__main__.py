@@ -33,6 +33,8 @@ TOKENS: Final = 16
 SECONDS_PER_TOKEN: Final = 0.05
 """Eight tenths of a second a request, four at once: five requests a second. Twenty times that is still little for the ingress."""
 FIRST_TOKEN_SECONDS: Final = 5.0
+BASELINE_SECONDS: Final = 6.0
+LOAD_SECONDS: Final = 20.0
 CLIENTS: Final = (
     Client("urgent", rate=0.5, priority=5),
     Client("flood", rate=10.0),
@@ -42,7 +44,7 @@ CLIENTS: Final = (
 )
 
 
-def bundle_for(clients: Sequence[Client], starter: Path, folder: Path) -> Path:
+def bundle_for(clients: Sequence[Client], starter: Path, folder: Path, patience: float) -> Path:
     """Write the starter bundle with the benchmark's tenants, and with callers that wait no longer than a few seconds."""
     shutil.copytree(starter, folder, dirs_exist_ok=True)
     tenants: list[dict[str, Any]] = [
@@ -59,18 +61,19 @@ def bundle_for(clients: Sequence[Client], starter: Path, folder: Path) -> Path:
     lanes = yaml.safe_load((folder / "lanes.yaml").read_text())
     for lane in lanes["lanes"]:
         if lane["name"] == LANE:
-            lane["timeouts"]["first_token_seconds"] = FIRST_TOKEN_SECONDS
+            lane["timeouts"]["first_token_seconds"] = patience
     (folder / "lanes.yaml").write_text(yaml.safe_dump(lanes, sort_keys=False))
     return folder
 
 
-def run(settings: Settings, baseline_seconds: float, load_seconds: float, console: Console) -> list[Measure]:
-    """Start the system, measure what it can do, put the load on it."""
+def run(settings: Settings, module: str, slower: float, console: Console) -> list[Measure]:
+    """Start the system (`module`), measure what it can do, put the load on it. `slower`: how much longer all of it takes."""
+    baseline_seconds, load_seconds = slower * BASELINE_SECONDS, slower * LOAD_SECONDS
     with tempfile.TemporaryDirectory(prefix="lane-overload-") as folder:
-        bundle = bundle_for(CLIENTS, settings.bundle, Path(folder) / "bundle")
+        bundle = bundle_for(CLIENTS, settings.bundle, Path(folder) / "bundle", slower * FIRST_TOKEN_SECONDS)
         own = settings.model_copy(update={"bundle": bundle})
         console.print("starting the system, with a stub in place of the engine")
-        with stub_keys(own, load_bundle(bundle), SECONDS_PER_TOKEN, SLOTS) as (where, keys):
+        with stub_keys(own, load_bundle(bundle), slower * SECONDS_PER_TOKEN, SLOTS, module) as (where, keys):
             targets = {
                 client.org: Target(where.host, where.port, LANE, keys[f"{client.org}/default"]) for client in CLIENTS
             }
@@ -103,11 +106,20 @@ def main() -> None:
     """Parse the command line, run, print."""
     parser = argparse.ArgumentParser(prog="benchmarks.overload", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
-    parser.add_argument("--baseline-seconds", type=float, default=6.0)
-    parser.add_argument("--load-seconds", type=float, default=20.0)
+    parser.add_argument(
+        "--slower",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="N times longer answers, and so fewer requests: for a busy box",
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="the ingress by itself, without Ray: starts in seconds on any box"
+    )
     arguments = parser.parse_args()
+    module = "benchmarks.overload.alone" if arguments.alone else "benchmarks.stub_engine"
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that the servers are ended then too.
-    rows = run(read_settings(), arguments.baseline_seconds, arguments.load_seconds, Console(stderr=True))
+    rows = run(read_settings(), module, arguments.slower, Console(stderr=True))
     if arguments.json:
         for row in rows:
             sys.stdout.write(orjson.dumps({**asdict(row), "holds": row.holds}).decode() + "\n")

@@ -46,13 +46,27 @@ class LanguageRule(Frozen):
     of: Place | None = None
 
 
+class CitationsRule(Frozen):
+    """What an answer that must cite owes to its sources. IDs that were not retrieved and false quotations are never allowed.
+
+    `at_least`: how many passages are cited at least (of those that there are). `each_sentence`: whether every sentence that
+    states something carries an ID. Of a JSON answer, `ids` is the member that lists IDs, `prose` are the members with sentences.
+    """
+
+    at_least: int = Field(default=1, ge=0)
+    each_sentence: bool = False
+    ids: str = "citations"
+    prose: tuple[str, ...] = ("answer",)
+
+
 class ContractRules(Frozen):
     """The rules of one contract.
 
     `strict`: whether the engine must be able to enforce the schema exactly. A schema that it can't is then refused before any
     model is asked; otherwise the engine enforces the part it can, and the rest is held against the whole answer, with repair.
     `formats`: whether `format` is asserted, or an annotation as the standard has it. `forbidden`: fields that may not be there, by
-    place (`/customer/email`) or by name at any depth (`email`; case aside).
+    place (`/customer/email`) or by name at any depth (`email`; case aside). `citations` speaks of answers that must cite: whether
+    one must is the route's or the tier's to say.
     """
 
     strict: bool = True
@@ -60,6 +74,7 @@ class ContractRules(Frozen):
     forbidden: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     length: tuple[LengthRule, ...] = ()
     language: tuple[LanguageRule, ...] = ()
+    citations: CitationsRule = CitationsRule()
 
     @property
     def asserts_formats(self) -> bool:

@@ -49,7 +49,7 @@ async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> Asyn
     """
     plan, reroutes = climb.decision, climb.goes_on_after("refusal")
     tools = run.request.client_tools if plan.client_tools else ()
-    record = AttemptRecord(step, run, contract_of(plan, run.request, run.bundle), tools)
+    record = AttemptRecord(step, run, contract_of(plan, run.request, run.bundle, run.context), tools)
     run.evidence.append(
         run.trace_id,
         AttemptStarted(attempt=step.attempt, lane=step.rung.lane, model=step.rung.model, on=step.cause),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from router.breakers import Verdict
+from router.budgets import cost_of
 from router.checks import Amended, CheckResult, Passed, Withheld
 from router.contract import AttemptEnded, Checked, Egress, ToolSpec, Validated
 from router.errors import AnswerWithheld, ContractViolated, LaneFailed, LaneOverloaded, LaneUnreachable, RouterError
@@ -95,7 +96,7 @@ class AttemptRecord:
         self._settle()
         price = self.run.bundle.lanes[self.step.rung.lane].price
         usage = self.usage
-        cost = usage and (usage.input_tokens * price.input_usd + usage.output_tokens * price.output_usd) / 1e6
+        cost = usage and cost_of(price, usage.input_tokens, usage.output_tokens, usage.cached_tokens) / 1e9
         ended = AttemptEnded(
             attempt=self.step.attempt,
             lane=self.step.rung.lane,

@@ -6,7 +6,7 @@ Pure: the clock's time, the body and the rules are arguments. Whatever can't be 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -18,7 +18,8 @@ from router.decide.spans import raised
 from router.errors import DoorRefused
 from router.labels import RESTRICTED, join
 from router.permit import Permit, verify
-from router.render import FIELDS, NotCanonical, parse_body, texts_in
+from router.render import NotCanonical, parse_body, texts_in
+from serving.door.shapes import holds_image, wanting
 
 PERMIT_SECONDS_AT_MOST: Final = 60
 """No permit is good for longer, whatever it says: what was decided long ago may no longer hold."""
@@ -133,35 +134,7 @@ def _body_wanting(body: bytes, hosted: Hosted) -> str | None:
         return "the body asks for another model than the lane's"
     if fields.get("stream") is not True:
         return "the body does not ask for a stream"
-    if unknown := sorted(set(fields) - FIELDS):
-        return f"the body holds fields that may not leave: {len(unknown)} of them"
-    if any(not url.startswith("data:") for url in _image_addresses(fields.get("messages"))):
-        return "the body tells the provider to fetch an address"
-    return None
-
-
-def _image_addresses(messages: Any) -> list[str]:
-    """The `image_url` of every content part, as text; a shape that is not the renderer's counts as an address."""
-    found: list[str] = []
-    for message in messages if isinstance(messages, list) else [None]:
-        match message:
-            case {"content": None | str()}:
-                pass
-            case {"content": [*parts]}:
-                found.extend(address for part in parts if (address := _image_address(part)) is not None)
-            case _:
-                found.append("message")
-    return found
-
-
-def _image_address(part: Any) -> str | None:
-    match part:
-        case {"type": "text", "text": str(), **rest} if not rest:
-            return None
-        case {"type": "image_url", "image_url": {"url": str(url), **rest}} if not rest:
-            return url
-        case _:
-            return "part"
+    return wanting(fields, hosted.protocol)
 
 
 def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules: Rules) -> Allow | Deny:
@@ -170,7 +143,7 @@ def _boundary(permit: Permit, body: bytes, lane: LaneSpec, hosted: Hosted, rules
     Catches every exception, because whatever the scanner or the policy engine trips over must stay.
     """
     try:
-        allowed = Allow(permit, lane, hosted, join(permit.label, scanned_label(body, rules)))
+        allowed = Allow(permit, lane, hosted, join(permit.label, scanned_label(body, hosted, rules)))
     except Exception as error:  # noqa: BLE001
         return Deny(f"the body could not be judged ({type(error).__name__})", permit=permit)
     return _asked_cedar(allowed, rules)
@@ -198,11 +171,11 @@ def question_of(permit: Permit, label: Label) -> SendQuestion:
     return SendQuestion(permit.org, permit.lane, label, permit.risk_tier, permit.attack, permit.harm, permit.redacted)
 
 
-def scanned_label(body: bytes, rules: Rules) -> Label:
+def scanned_label(body: bytes, hosted: Hosted, rules: Rules) -> Label:
     """Return the label of what the scanner finds in the bytes. What it can't read, an image, is restricted."""
     texts = set(texts_in(body))
     labels = [_label(rules.scan(text), rules.tiers) for text in sorted(texts)]
-    if _image_addresses(parse_body(body)["messages"]):
+    if holds_image(parse_body(body), hosted.protocol):
         labels.append(RESTRICTED)
     return join(*labels)
 

@@ -42,15 +42,45 @@ Pin = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
 """Base64 of the SHA-256 of a certificate's public key, as `curl --pinnedpubkey` takes it after `sha256//`."""
 
 
+HostedProtocol = Literal["openai_chat", "openai_responses", "anthropic_messages"]
+SamplingField = Literal[
+    "temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs"
+]
+
+
+class Dialect(Frozen):
+    """In what respects an endpoint speaks its protocol otherwise than its maker. Said here, so that no code knows a provider's name.
+
+    `output_limit`: the field for the answer's length. `stream_usage`: a stream's usage has to be asked for. `structured_output`: what
+    the endpoint can hold an answer to; what it can't is asked for in words. `strict`: it knows that field of a schema's.
+    `tool_call_ids`: `nine` letters and digits, no more and no less. `leaves_out`: decoding settings that the model does not take; a
+    caller's are not sent.
+    """
+
+    output_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    stream_usage: bool = True
+    structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
+    strict: bool = True
+    tool_call_ids: Literal["any", "nine"] = "any"
+    leaves_out: tuple[SamplingField, ...] = ()
+
+
+_CHAT_ALONE: Final = frozenset({"output_limit", "stream_usage", "tool_call_ids"})
+_NOT_MESSAGES: Final = _CHAT_ALONE | {"strict"}
+_ENDINGS: Final = ("/chat/completions", "/responses", "/messages")
+
+
 class Hosted(Frozen):
     """How the door reaches a hosted lane. The key stays in the door's environment: only the variable's name is here.
 
     `pin_sha256`: the provider's certificate must hold one of these keys. `ca_pem`: the authorities that may vouch for it, instead of the
-    system's. `addresses`: the networks its name may resolve to. None listed: not restricted in that respect.
+    system's. `addresses`: the networks its name may resolve to. None listed: not restricted in that respect. `base_url`: what the
+    protocol's path (`/chat/completions`, `/responses`, `/messages`) comes after.
     """
 
     provider: str
-    protocol: Literal["openai_chat", "openai_responses", "anthropic_messages"] = "openai_chat"
+    protocol: HostedProtocol = "openai_chat"
+    dialect: Dialect = Dialect()
     base_url: str
     model: str
     api_key_env: str
@@ -58,6 +88,17 @@ class Hosted(Frozen):
     pin_sha256: tuple[Pin, ...] = ()
     ca_pem: str | None = None
     addresses: tuple[IPvAnyNetwork, ...] = ()
+
+    @model_validator(mode="after")
+    def _of_one_protocol(self) -> "Hosted":
+        if self.base_url.rstrip("/").endswith(_ENDINGS):
+            raise ValueError("`base_url` ends before the protocol's own path, which is added to it")
+        alone = {"openai_chat": frozenset[str](), "openai_responses": _CHAT_ALONE, "anthropic_messages": _NOT_MESSAGES}
+        if wrong := sorted(self.dialect.model_fields_set & alone[self.protocol]):
+            raise ValueError(f"`dialect`: {', '.join(wrong)} says nothing under {self.protocol}; leave it out")
+        if self.protocol == "anthropic_messages" and self.dialect.structured_output == "json_object":
+            raise ValueError("`dialect`: anthropic_messages has no `json_object`; take json_schema or none")
+        return self
 
     @model_validator(mode="after")
     def _unread_on_the_way(self) -> "Hosted":

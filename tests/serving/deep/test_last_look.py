@@ -10,7 +10,7 @@ from router.contract import Finding, ImagePart, Label, Message, TextPart, ToolCa
 from router.decide import EXTRAS
 from router.errors import FoundBeforeLeaving, LaneUnreachable, ScanUnavailable
 from router.lane import LaneCall
-from router.render import render_openai_chat
+from router.render import render
 from router.testing import ScriptedDeepScan
 from serving.deep.last_look import found_in, label_of, look_again
 from tests.serving.door.kit import a_call, a_lane, hosted_of
@@ -27,7 +27,7 @@ def sees_ada(text: str, score: float = 0.9) -> tuple[Finding, ...]:
 
 
 def look(call: LaneCall, deep: ScriptedDeepScan) -> None:
-    asyncio.run(look_again(call, render_openai_chat(call, hosted_of(a_lane())), deep, TIERS))
+    asyncio.run(look_again(call, render(call, hosted_of(a_lane())), deep, TIERS))
 
 
 def test_what_nothing_is_found_in_may_go_on() -> None:
@@ -81,7 +81,7 @@ def test_keys_numbers_and_images_are_not_read_and_everything_else_is() -> None:
     deep = ScriptedDeepScan()
     call = a_call(messages=(Message(role="user", content=(TextPart(text="Ada"), TextPart(text="ada moore"), image)),))
 
-    asyncio.run(found_in(render_openai_chat(call, hosted_of(a_lane())), deep))
+    asyncio.run(found_in(render(call, hosted_of(a_lane())), deep))
 
     assert set(deep.read) == {"Ada", "ada moore"}
 
@@ -89,6 +89,6 @@ def test_keys_numbers_and_images_are_not_read_and_everything_else_is() -> None:
 def test_the_doors_label_is_the_join_of_what_is_found() -> None:
     call = a_call(ADA)
 
-    found = asyncio.run(found_in(render_openai_chat(call, hosted_of(a_lane())), ScriptedDeepScan(sees_ada)))
+    found = asyncio.run(found_in(render(call, hosted_of(a_lane())), ScriptedDeepScan(sees_ada)))
 
     assert label_of(found, TIERS) == Label(level="confidential", categories=("pii",))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from router.boundary import SendQuestion
-from router.bundle.files import Hosted, LaneSpec, TiersFile, Timeouts
+from router.bundle.files import Hosted, HostedProtocol, LaneSpec, TiersFile, Timeouts
 from router.contract import Label, Message, PolicyFired, Sampling, TextPart
 from router.lane import LaneCall, LaneEvent
 from router.permit import Permit, sign
@@ -51,8 +51,12 @@ def keeps_personal_data_in(question: SendQuestion) -> Answer:
     return Answer(True, (PolicyFired(id="open_text_may_leave", effect="permit", because="it is nobody's"),))
 
 
-def a_lane(base_url: str = "http://127.0.0.1:9/v1", **timeouts: float) -> LaneSpec:
-    hosted = Hosted(provider="openai", base_url=base_url, model="big-1", api_key_env="BIG_KEY", region="eu")
+def a_lane(
+    base_url: str = "http://127.0.0.1:9/v1", protocol: HostedProtocol = "openai_chat", **timeouts: float
+) -> LaneSpec:
+    hosted = Hosted(
+        provider="big", protocol=protocol, base_url=base_url, model="big-1", api_key_env="BIG_KEY", region="eu"
+    )
     return LaneSpec(name="premium", hosted=hosted, timeouts=Timeouts(**timeouts))
 
 

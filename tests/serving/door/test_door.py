@@ -30,7 +30,7 @@ from router.errors import (
     SchemaRefused,
 )
 from router.lane import Departed, LaneCall, LaneEvent, ReasoningDelta, Refusal, Stop, TextDelta, ToolCallDelta, Usage
-from router.render import render_openai_chat
+from router.render import render
 from router.testing import ScriptedDeepScan
 from serving.door.ledger import Intent, Outcome, Refused
 from serving.door.provider import Providers
@@ -98,7 +98,7 @@ def test_exactly_the_permitted_bytes_reach_the_provider(door: OpenDoor, provider
     [received] = provider.received
     departed = events[0]
     assert isinstance(departed, Departed)
-    assert received.body == render_openai_chat(call, hosted_of(door.lane))
+    assert received.body == render(call, hosted_of(door.lane))
     assert hashlib.sha256(received.body).hexdigest() == departed.body_sha256
     assert len(received.body) == departed.body_bytes
     assert (received.method, received.path) == ("POST", "/v1/chat/completions")
@@ -431,7 +431,7 @@ def test_a_door_that_closes_in_the_middle_says_so_in_its_ledger(tmp_path: Path, 
 
 
 def test_a_permit_works_once_and_no_header_turns_it_elsewhere(door: OpenDoor, provider: StandIn) -> None:
-    body = render_openai_chat(a_call(), hosted_of(door.lane))
+    body = render(a_call(), hosted_of(door.lane))
     headers = {
         PERMIT_HEADER: a_token(hashlib.sha256(body).hexdigest()),
         LANE_HEADER: "premium",

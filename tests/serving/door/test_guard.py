@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from router.boundary import SendQuestion
 from router.contract import Finding, ImagePart, Label, Message, TextPart
 from router.permit import sign
-from router.render import canonical_json, parse_body, render_openai_chat
+from router.render import canonical_json, parse_body, render
 from serving.door.guard import PERMIT_SECONDS_AT_MOST, Allow, Asked, Deny, judge, judge_found, scanned_label
 from serving.hosted import PERMIT_SECONDS
 from tests.serving.door.kit import Answer, a_call, a_lane, a_permit, a_token, hosted_of, rules_for
 
 LANE = a_lane()
 RULES = rules_for(LANE)
-BODY = render_openai_chat(a_call(), hosted_of(LANE))
+BODY = render(a_call(), hosted_of(LANE))
 SHA256 = hashlib.sha256(BODY).hexdigest()
 NOW = 1_000.0
 
@@ -164,7 +164,7 @@ def test_a_body_that_no_renderer_of_ours_writes_is_refused_even_if_signed(body: 
         ({"model": "bigger-2"}, "the body asks for another model than the lane's"),
         ({"stream": False}, "the body does not ask for a stream"),
         ({"user": "u-1", "store": True}, "the body holds fields that may not leave: 2 of them"),
-        ({"messages": {"role": "user"}}, "the body tells the provider to fetch an address"),
+        ({"messages": {"role": "user"}}, "the body holds a part that no renderer of ours writes"),
     ],
 )
 def test_what_a_body_lacks_is_said_in_so_many_words(fields: dict[str, Any], because: str) -> None:
@@ -226,9 +226,9 @@ def test_escapes_within_a_tool_call_s_arguments_hide_nothing() -> None:
 
 def test_an_image_can_t_be_scanned_and_is_therefore_restricted() -> None:
     message = Message(role="user", content=(TextPart(text="See"), ImagePart(media_type="image/png", data="QUJD")))
-    body = render_openai_chat(a_call(messages=(message,)), hosted_of(LANE))
+    body = render(a_call(messages=(message,)), hosted_of(LANE))
 
-    assert scanned_label(body, RULES).level == "restricted"
+    assert scanned_label(body, hosted_of(LANE), RULES).level == "restricted"
     assert "restricted" in because_of(judge(asked(body), RULES, NOW))
 
 
@@ -259,7 +259,9 @@ def test_a_category_that_the_bundle_gives_no_level_is_restricted() -> None:
     def found(text: str) -> tuple[Finding, ...]:
         return (Finding(entity="x", category="unheard_of", start=0, end=1, score=1, detector="test"),)
 
-    assert scanned_label(BODY, replace(RULES, scan=found)) == Label(level="restricted", categories=("unheard_of",))
+    assert scanned_label(BODY, hosted_of(LANE), replace(RULES, scan=found)) == Label(
+        level="restricted", categories=("unheard_of",)
+    )
 
 
 def broken(*_: object) -> Any:

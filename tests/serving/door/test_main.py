@@ -23,7 +23,7 @@ from router.bundle import Bundle, load_bundle
 from router.contract import Label
 from router.errors import DoorRefused, LaneUnreachable
 from router.lane import LaneCall, LaneEvent, Stop
-from router.render import render_openai_chat
+from router.render import render
 from router.scan import scan_text
 from serving.door.guard import Allow, Asked, judge
 from serving.door.ledger import read_ledger
@@ -371,7 +371,7 @@ def test_no_contract_of_the_starter_bundle_keeps_an_open_question_in(bundle: Bun
     lane = bundle.lanes["premium"]
     for name, schema in bundle.contracts.items():
         call = a_call(org="local", schema_name=name, json_schema=schema)
-        body = render_openai_chat(call, hosted_of(lane))
+        body = render(call, hosted_of(lane))
         token = a_token(
             sha256(body).hexdigest(), org="local", region="us", bundle_hash=bundle.hash, label=Label(), expires_at=30
         )

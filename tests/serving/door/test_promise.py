@@ -20,7 +20,7 @@ from router.contract import Finding, Label
 from router.errors import ScanUnavailable
 from router.lane import LaneEvent, Stop, TextDelta
 from router.permit import sign
-from router.render import render_openai_chat
+from router.render import render
 from router.scan import scan_text
 from router.testing import ScriptedDeepScan
 from serving.door.app import build_app
@@ -137,7 +137,7 @@ def send(text: str, fault: Fault, folder: Path) -> tuple[bytes, SendingRecorder]
     """Ask a door in which this fault is at work; return the body it was asked to send, and what became of it."""
     ledger, sender = Ledger(folder / "ledger.sqlite"), SendingRecorder(folder / "ledger.sqlite")
     fault.ledger(ledger)
-    body = render_openai_chat(a_call(text), hosted_of(LANE))
+    body = render(a_call(text), hosted_of(LANE))
     permit = a_permit(**({"body_sha256": hashlib.sha256(body).hexdigest()} | fault.permit))  # type: ignore[arg-type]
     headers = {PERMIT_HEADER: sign(permit, fault.key), LANE_HEADER: "premium"}
     rules = fault.rules(rules_for(LANE, may_send=keeps_personal_data_in))
