@@ -43,7 +43,9 @@ class Shelf:
 
     def warm(self, name: str) -> None:
         """Open an index and ask it something, so that nobody waits for the model. Raises `RetrievalUnavailable`."""
-        self._search(name).ask(["warm"], Reader(None, "public"), "deep", 1)
+        search = self._search(name)
+        for _ in self._embedder.embed(["warm"]):  # Also where nothing is everybody's, and so nothing would be asked.
+            search.ask(["warm"], Reader(None), "deep", 1)
 
     def _search(self, name: str) -> Search:
         manifest = read_manifest(self._indexes, name)

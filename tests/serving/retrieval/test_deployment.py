@@ -54,6 +54,18 @@ def test_the_shelf_answers_with_chunks_and_follows_what_is_in_force(tmp_path: Pa
     assert shelf.look_up("refund", PLAN.model_copy(update={"clearance": "public"}), "acme") == ()
 
 
+def test_a_shelf_is_warm_before_anybody_asks_whoever_may_see_what(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "a", "doc": "a", "text": "refund"}))
+    addition = Addition(path, Label(level="restricted"), tenant="acme")
+    add(tmp_path / "indexes", "help", addition, WordEmbedder(), load_bundle(STARTER).tiers)
+    embedder = WordEmbedder()
+
+    Shelf(tmp_path / "indexes", embedder).warm("help")
+
+    assert embedder.asked == ["warm"]
+
+
 def test_an_index_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(RetrievalUnavailable, match="lane index add help PATH"):
         Shelf(tmp_path, WordEmbedder()).look_up("refund", PLAN, "acme")
