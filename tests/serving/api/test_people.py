@@ -15,9 +15,10 @@ from router.approvals import Terms, binding_of
 from router.bundle import Bundle, load_bundle
 from router.bundle.files import TenantSpec
 from router.contract import Label, Message, RouteRequest, TextPart, ToolCall
-from router.errors import ToolFailed
+from router.errors import ApprovalNeeded, ToolFailed
 from router.tools import ToolResult, ToolUse
 from serving.api.people import People
+from serving.gateway import Waiting
 from serving.people.desk import About, PeopleDesk
 from serving.people.go_on import GoOn
 from serving.people.parked import Parked, PendingCall, Ticket
@@ -41,6 +42,14 @@ KEYS = [
     an_api_key("plain-key", id="plain", scopes=("approve",)),
     an_api_key("low-key", id="low", clearance="public"),
 ]
+REFUNDS = {
+    "id": "refunds",
+    "because": "a refund is made once a person has said yes to exactly this one",
+    "when": "state_changing",
+    "lane": "private",
+    "tools": [{"name": "issue_refund", "required": True, "needs_approval": True}],
+    "budgets": {"tool_calls": 3},
+}
 TENANTS = (
     TenantSpec(org="local", clearance="restricted", keys=tuple(KEYS)),
     TenantSpec(org="other", keys=(an_api_key("other-key", id="other", scopes=("chat", "approve", "answer")),)),
@@ -59,6 +68,8 @@ def staffed(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     shutil.copytree(STARTER, folder)
     tenants = [tenant.model_dump(mode="json", exclude_defaults=True) for tenant in TENANTS]
     (folder / "tenants.yaml").write_text(yaml.safe_dump({"tenants": tenants}))
+    _first, *others = yaml.safe_load((folder / "routes.yaml").read_text())["routes"]
+    (folder / "routes.yaml").write_text(yaml.safe_dump({"routes": [REFUNDS, *others]}, sort_keys=False))
     (folder / "tests.yaml").unlink()
     cases = yaml.safe_load((folder / "boundary/tests.yaml").read_text())
     cases["tests"] = [case for case in cases["tests"] if case.get("org") in {"local", "other"} and "user" not in case]
@@ -73,6 +84,8 @@ class Refunds:
         self.desk, self.uses, self.broken = desk, list[ToolUse](), False
 
     async def call(self, use: ToolUse) -> ToolResult:
+        if use.approval is None:
+            raise ApprovalNeeded(use.tool, "a person has to approve it first", use.arguments_json)
         await self.desk.consume_for(use, use.arguments_json)
         self.uses.append(use)
         if self.broken:
@@ -88,9 +101,10 @@ class Office(System):
         self.owner = Owner(folder, clocks)
         self.desk = PeopleDesk(self.owner, self.store)
         self.refunds = Refunds(self.desk)
-        self.gateway = dataclasses.replace(self.gateway, toolbox=self.refunds)
+        waiting = Waiting(self.desk, bundle)
+        self.gateway = dataclasses.replace(self.gateway, toolbox=self.refunds, people=waiting)
         self.people = People(self.desk, GoOn(self.gateway))
-        self.version = dataclasses.replace(self.version, people=self.people)
+        self.version = dataclasses.replace(self.version, gateway=self.gateway, people=self.people)
 
     async def says(self, key: str, method: str, address: str, **fields: Any) -> Any:
         async with self.http(f"{key}-key") as http:
@@ -138,6 +152,30 @@ def office(staffed: Bundle, tmp_path: Path, clocks: Clocks) -> Iterator[Office]:
 
 
 # ------------------------------------------------------------------ approvals
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refund_that_a_caller_asks_for_waits_for_a_yes_and_is_made_once(
+    office: Office, *, stream: bool
+) -> None:
+    text = "Please refund order ORD-1001 now, amount cents 500"
+    asked = {"model": "auto", "messages": [{"role": "user", "content": text}], "stream": stream}
+    accepted = await office.says("app", "POST", "/v1/chat/completions", json=asked)
+    (waiting,) = (await office.says("boss", "GET", "/v1/approvals")).json()["data"]
+    (ticket,) = await office.desk.tickets("local", waiting=True)
+
+    await office.says("boss", "POST", f"/v1/approvals/{waiting['id']}", json={"decision": "grant"})
+    came = await office.came_of(ticket)
+
+    assert accepted.status_code == 202
+    assert f"/v1/requests/{ticket.id}" in accepted.text
+    assert waiting["tool"] == "issue_refund"
+    assert [use.arguments_json for use in office.refunds.uses] == ['{"amount_cents":500,"order_id":"ORD-1001"}']
+    assert came.json()["choices"][0]["message"]["content"] == "Hello there"
+    first = office.store.read(ticket.standing.trace_id)
+    assert first is not None
+    assert first.finished is not None
+    assert (first.finished.ended, first.finished.status) == ("approval", 202)
 
 
 async def test_a_refund_waits_is_shown_granted_done_once_and_answered(office: Office) -> None:
