@@ -51,11 +51,12 @@ from serving.private.lane import private_lane
 from serving.private.pulse import Pulses
 from serving.private.replicas import ReplicaCounts, matter
 from serving.redaction_maps import KeptMaps
-from serving.retrieval.deployment import RetrievalReplica
+from serving.retrieval.deployment import RetrievalClient, RetrievalReplica
 from serving.settings import Settings
 from serving.store import EvidenceStore
-from serving.tools.box import GuardedToolBox
-from serving.tools.deployment import TOOLBOX, RemoteRunner, ToolboxReplica
+from serving.tools.box import GuardedToolBox, NoWayOut
+from serving.tools.by_door import ByDoor
+from serving.tools.deployment import TOOLBOX, InsideAndOut, RemoteRunner, ToolboxReplica
 from serving.versions import Versions
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Ingress:
         self._pulses = Pulses(time.monotonic)
         self._rooms = Rooms(self._pulses.of, lambda: serve.get_replica_context().world_size, time.monotonic)
         self._deep = DeepScanClient(DeploymentHandle(DEEP_SCAN, DEEP_SCAN), time.monotonic)
+        self._retriever = RetrievalClient(DeploymentHandle(RETRIEVAL, RETRIEVAL))
         self._door = door_client_of(settings)
         self._permit_key = read_private_key(settings.permit_key_file)
         self._store = EvidenceStore(settings.evidence_file)
@@ -154,6 +156,7 @@ class Ingress:
             clock=MonotonicClock(),
             sample=self._sample,
             health=self._health,
+            retriever=self._retriever if bundle.indexes else None,
             toolbox=self._toolbox(bundle, in_service),
             people=Waiting(self._desk, bundle),
         )
@@ -165,11 +168,12 @@ class Ingress:
         return Version(gateway, keys, partial(_missing, asked), people)
 
     def _toolbox(self, bundle: Bundle, in_service: InService) -> ToolBox | None:
-        """Return what checks and calls this version's tools; None where none of them runs here."""
-        if in_service.tools is None:
+        """Return what checks and calls this version's tools; None where it has none."""
+        if not bundle.tools:
             return None
-        runner = RemoteRunner(DeploymentHandle(TOOLBOX, in_service.tools))
-        return GuardedToolBox(bundle, runner, MonotonicClock(), self._desk.consume_for)
+        inside = RemoteRunner(DeploymentHandle(TOOLBOX, in_service.tools)) if in_service.tools else NoWayOut()
+        outward = ByDoor(self._door, self._permit_key, bundle.hash, time.time)
+        return GuardedToolBox(bundle, InsideAndOut(inside, outward), MonotonicClock(), self._desk.consume_for)
 
     def _lanes_off(self, bundle: Bundle) -> Callable[[], dict[str, str]]:
         """Return the question that is asked at each decision. What an operator switched off is read from the home folder each time."""

@@ -39,9 +39,10 @@ def refund_eligibility(order_id: str) -> dict[str, Any]:
     return {"eligible": today <= until, "until": until.isoformat(), "rule": rule}
 
 
-def issue_refund(order_id: str, amount_cents: int, *, idempotency_key: str) -> dict[str, Any]:
+def issue_refund(order_id: str, amount_cents: int | None = None, *, idempotency_key: str) -> dict[str, Any]:
     """Refund an order, or a part of it: once for each key, and never more than was paid."""
     order = _order(order_id)
+    amount_cents = amount_cents or order["cents"]
     if not refund_eligibility(order_id)["eligible"]:
         raise Declined(f"Order {order_id} can't be refunded any more.")
     with closing(
