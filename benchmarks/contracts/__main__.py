@@ -1,7 +1,8 @@
-"""`python -m benchmarks.contracts`: the validator beside the official suite, then the small model under constrained decoding.
+"""`python -m benchmarks.contracts`: the validator beside the official suite, both backends' grammars, the small model under each.
 
-`--only agreement` needs no engine. `--backend` is `guidance`, `xgrammar` or both, each in a process of its own. Tables go to stdout,
-every outcome to `--out` as JSON lines. Exit 1 when the promise is not kept: 99.5% agreement, every completed answer valid.
+`--only agreement` and `--only grammars` start no engine. `--backend` is `guidance`, `xgrammar` or both, each in a process of its own.
+Tables go to stdout, every outcome to `--out` as JSON lines. Exit 1 when the promise is not kept: 99.5% agreement, no invalid instance
+let through by a grammar of ours, every completed answer valid.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from typing import Final
 
 from benchmarks.contracts.agreement import agreement
 from benchmarks.contracts.suite import groups, remotes, suite_folder
-from benchmarks.contracts.tables import agreement_table, decoding_table
+from benchmarks.contracts.tables import agreement_table, decoding_table, grammar_table
 from benchmarks.contracts.tried import schemas, spread
 from models.spec import ModelSpec
 from router.bundle import load_bundle
@@ -26,7 +27,7 @@ _MODEL: Final = "smollm2-135m-instruct"
 def main() -> int:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.contracts")
-    parser.add_argument("--only", choices=("agreement", "decoding"))
+    parser.add_argument("--only", choices=("agreement", "grammars", "decoding"))
     parser.add_argument("--backend", choices=("guidance", "xgrammar", "both"), default="both")
     parser.add_argument("--bundle", type=Path, default=Path("config/starter"))
     parser.add_argument("--tokens", type=int, default=96, help="of each answer, at most")
@@ -40,10 +41,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    kept = True
-    if asked.only != "decoding":
-        kept = _agreement()
-    if asked.only == "agreement":
+    kept = _agreement() if asked.only in {None, "agreement"} else True
+    if asked.only in {None, "grammars"}:
+        kept = _grammars() and kept
+    if asked.only in {"agreement", "grammars"}:
         return 0 if kept else 1
     if asked.backend == "both":
         # Two engines in one process would share what the first left behind.
@@ -69,6 +70,19 @@ def _agreement() -> bool:
     rows = agreement(groups(folder), remotes(folder))
     print(agreement_table(rows))
     return sum(row.ours for row in rows) >= _LEAST_AGREEMENT * sum(row.instances for row in rows)
+
+
+def _grammars() -> bool:
+    with contextlib.redirect_stdout(sys.stderr):
+        from benchmarks.contracts.grammars import by_llguidance, by_xgrammar, soundness
+
+        found, folder = groups(suite_folder()), Path(os.environ.get("LANE_MODELS", ".cache/models")) / _MODEL
+        counted = {
+            "llguidance": soundness(found, by_llguidance),
+            "xgrammar": soundness(found, by_xgrammar(str(folder))),
+        }
+    print(grammar_table(counted))
+    return counted["llguidance"]["invalid let through"] == 0
 
 
 def _decoding(asked: argparse.Namespace) -> bool:

@@ -1,7 +1,7 @@
 """How are the figures shown? Markdown tables for docs/contracts.md, and a JSON line for each answer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import quantiles
 
 import orjson
@@ -16,6 +16,17 @@ def agreement_table(rows: Sequence[FileAgreement]) -> str:
     lines += [f"| {row.file} | {row.instances} | {row.ours} | {row.theirs} |" for row in rows]
     of, ours, theirs = (sum(getattr(row, name) for row in rows) for name in ("instances", "ours", "theirs"))
     lines.append(f"| **all** | {of} | {ours} ({ours / of:.2%}) | {theirs} ({theirs / of:.2%}) |")
+    return "\n".join(lines)
+
+
+def grammar_table(counted: Mapping[str, Counter[str]]) -> str:
+    """Return a row for each backend: what its grammars say of the suite's instances."""
+    columns = (
+        "taken", "refused", "schemas that let an invalid one through", "invalid let through", "invalid stopped", "valid let through",
+        "valid stopped",
+    )  # fmt: skip
+    lines = [f"| backend | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
+    lines += [f"| {name} | {' | '.join(str(row[column]) for column in columns)} |" for name, row in counted.items()]
     return "\n".join(lines)
 
 
