@@ -1,8 +1,5 @@
 import json
-<<<<<<< HEAD
-=======
 from collections import Counter
->>>>>>> 58ddebd (CHANGELOG: citations, benchmarks.contracts)
 from pathlib import Path
 
 import orjson
@@ -10,11 +7,7 @@ import pytest
 
 from benchmarks.contracts.agreement import FileAgreement, agreement
 from benchmarks.contracts.suite import groups, remotes, suite_folder
-<<<<<<< HEAD
-from benchmarks.contracts.tables import agreement_table, decoding_table
-=======
 from benchmarks.contracts.tables import agreement_table, decoding_table, grammar_table
->>>>>>> 58ddebd (CHANGELOG: citations, benchmarks.contracts)
 from benchmarks.contracts.tried import Outcome, Tried, schemas, spread
 
 STARTER = Path("config/starter")
@@ -74,8 +67,6 @@ def test_agreement_is_shown_by_file_and_in_sum() -> None:
 
 def test_an_empty_schema_of_the_suite_asks_for_any_value() -> None:
     assert Outcome(Tried("any", json.dumps({})), "completed", text="[1]").errors == ()
-<<<<<<< HEAD
-=======
 
 
 def test_the_grammars_are_shown_beside_each_other() -> None:
@@ -83,4 +74,3 @@ def test_the_grammars_are_shown_beside_each_other() -> None:
 
     assert "| one | 3 | 0 | 0 | 0 | 7 | 0 | 0 |" in table
     assert "| other | 0 | 1 | 0 | 0 | 0 | 0 | 0 |" in table
->>>>>>> 58ddebd (CHANGELOG: citations, benchmarks.contracts)
