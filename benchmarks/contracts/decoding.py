@@ -31,6 +31,8 @@ from serving.private.engine import prepare_environment
 
 Backend = Literal["guidance", "xgrammar"]
 _SEED: Final = 6
+_QUESTION: Final = [{"role": "user", "content": "Give a short JSON example."}]
+"""The same for all, and without the schema: what holds the answer to it is the grammar alone, and the prompt is computed once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Bounds:
 
     tokens: int = 96
     seconds: float = 240.0
-    streams: int = 32
+    streams: int = 128
 
 
 def decode(backend: Backend, schemas: Sequence[Tried], spec: ModelSpec, folder: Path, bounds: Bounds) -> list[Outcome]:
@@ -78,9 +80,7 @@ def _begin(model: LLM, backend: Backend, compiler: "_Compiler", tried: Tried, bo
     try:
         if backend == "xgrammar":
             validate_xgrammar_grammar(parameters)
-        prompt = model.get_tokenizer().apply_chat_template(
-            _question(tried.schema), tokenize=False, add_generation_prompt=True
-        )
+        prompt = model.get_tokenizer().apply_chat_template(_QUESTION, tokenize=False, add_generation_prompt=True)
         model.llm_engine.add_request(tried.name, prompt, parameters)
     except ValueError as error:
         return Outcome(tried, "refused", because=str(error).splitlines()[0][:160])
@@ -100,15 +100,6 @@ def _told(backend: Backend, schema: str) -> tuple[str | None, str | None]:
             return told, None
         case Refused(because):
             return None, because
-
-
-def _question(schema: str) -> list[dict[str, str]]:
-    return [
-        {
-            "role": "user",
-            "content": f"Write one short JSON value that meets this JSON Schema, and nothing else:\n{schema}",
-        }
-    ]
 
 
 def _run(model: LLM, outcomes: dict[str, Outcome], seconds: float) -> None:
