@@ -21,7 +21,7 @@ def demand_findings(source: Source) -> None:
     """Note names that name nothing, demands that contradict each other, and those that nobody can meet."""
     if source.tiers is None:
         return
-    _repeats(source)
+    _checks(source)
     for what, path, demand in _demands(source):
         _names(source, path, demand)
         _nobody_looks(source, what, path, demand)
@@ -39,7 +39,8 @@ def _demands(source: Source) -> Iterator[_Place]:
         yield f"the topic `{name}`", ("topics", name), demand
 
 
-def _repeats(source: Source) -> None:
+def _checks(source: Source) -> None:
+    """Each check has an ID of its own, and leads somewhere."""
     assert source.tiers is not None
     seen: set[str] = set()
     for index, check in enumerate(source.tiers.checks):
@@ -47,6 +48,12 @@ def _repeats(source: Source) -> None:
             line = source.line(_FILE, "checks", index)
             source.find(_FILE, line, f"check `{check.id}` is there twice", "give each an ID of its own")
         seen.add(check.id)
+        if check.then == "person" and source.lanes is not None and not _people(source):
+            line = source.line(_FILE, "checks", index, "then")
+            message = f"check `{check.id}` puts an answer before a person, and no lane leads to people"
+            source.find(
+                _FILE, line, message, "add a lane with `people` to lanes.yaml and to the ladders, or say `refuse`"
+            )
 
 
 def _names(source: Source, path: tuple[str | int, ...], demand: Demand) -> None:

@@ -73,12 +73,14 @@ def test_a_topic_gets_its_lanes_its_context_and_its_person(folder: Path) -> None
 def test_a_person_needs_a_lane_that_leads_to_one(folder: Path, heads: ScriptedHeads) -> None:
     tiers = folder / "tiers.yaml"
     lanes = folder / "lanes.yaml"
+    tiers.write_text(tiers.read_text().replace("then: next_rung", "then: person"))
     tiers.write_text(re.sub(r"  health:\n(?:    .*\n)+", EXAMPLES["tiers.yaml"], tiers.read_text(), count=1))
     lanes.write_text(re.sub(r"(?m)^ +people: .*\n", "    model: smollm2-135m-instruct\n", lanes.read_text()))
 
     found = check_bundle(folder, heads)
 
-    assert any("no lane leads to people" in finding.message for finding in found)
+    assert any("look at every answer" in finding.message for finding in found)
+    assert any("puts an answer before a person" in finding.message for finding in found)
 
 
 def test_the_second_question_is_asked_where_the_first_has_its_answer(folder: Path) -> None:
