@@ -7,9 +7,9 @@ what was sent can't be recalled. An answer that is held (not streamed) may there
 from router.execute.call import contract_schema, seed_of
 from router.execute.context import with_context
 from router.execute.health import LaneHealth
-from router.execute.ladder import execute
 from router.execute.run import Batch, Climbed, Run
 from router.execute.tools import with_result, with_tools
+from router.execute.turns import execute
 
 __all__ = [
     "Batch",

@@ -16,7 +16,7 @@ from router.errors import (
     LaneTimeout,
     RouterError,
 )
-from router.execute.call import lane_call, redactor_of
+from router.execute.call import lane_call, redactor_of, tools_for
 from router.execute.climb import Climb, Step
 from router.execute.record import AttemptRecord
 from router.execute.release import Outlet, Stopped
@@ -48,7 +48,7 @@ async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> Asyn
     A refusal is an answer, unless the route has a rung for it and nothing was sent yet: then it raises `LaneRefused`.
     """
     plan, reroutes = climb.decision, climb.goes_on_after("refusal")
-    tools = run.request.client_tools if plan.client_tools else ()
+    tools = tools_for(run.bundle.lanes[step.rung.lane], plan, run)
     record = AttemptRecord(step, run, contract_of(plan, run.request, run.bundle, run.context), tools)
     run.evidence.append(
         run.trace_id,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from router.bundle.files import LaneSpec
-from router.contract import Decision, Rung, Sampling
+from router.contract import Decision, Rung, Sampling, ToolSpec
 from router.decide import label_found
 from router.execute.climb import Step
 from router.execute.run import Run
@@ -40,7 +40,7 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
             max(0.0, step.until - run.clock.monotonic()),
         ),
         bundle_hash=decision.bundle_hash,
-        client_tools=request.client_tools if decision.client_tools else (),
+        client_tools=tools_for(lane, decision, run),
         tool_choice=request.tool_choice if decision.client_tools else None,
         schema_name=schema_name,
         json_schema=schema_json,
@@ -49,6 +49,20 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
         may_leave=any(run.bundle.lanes[name].is_hosted for name in step.round_it),
         goes_on=bool(step.round_it),
     )
+
+
+def tools_for(lane: LaneSpec, decision: Decision, run: Run) -> tuple[ToolSpec, ...]:
+    """Return what a lane may call: the caller's own tools, and ours that are offered where its model can call any."""
+    own = run.request.client_tools if decision.client_tools else ()
+    return (*own, *run.offered) if run.offered and _can_call(lane, run) else own
+
+
+def _can_call(lane: LaneSpec, run: Run) -> bool:
+    """A hosted model calls tools, one of ours where it is served with a parser for that; one that redacts would call with placeholders."""
+    if lane.is_hosted:
+        return not lane.redact
+    model = run.bundle.models.get(str(lane.base_model))
+    return model is not None and model.engine.tool_call_parser is not None
 
 
 def _sampling(asked: Sampling, lane: LaneSpec, trace_id: str) -> Sampling:

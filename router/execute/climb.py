@@ -57,9 +57,8 @@ class Climb:
 
     def __init__(self, decision: Decision, run: Run) -> None:
         self.decision, self._run = decision, run
-        self.deadline = run.clock.monotonic() + decision.budgets.latency_seconds
+        self.deadline = run.began + decision.budgets.latency_seconds
         self._cause: Cause = _START
-        self._attempts = 0
         self._failure: LaneFailed | DoorRefused | None = None
         self._left = list(decision.ladder)
         self._tried: list[Rung] = []
@@ -96,9 +95,8 @@ class Climb:
                 continue
             if (given := run.health.admit(lane, now)) is None:
                 continue
-            self._attempts += 1
             self._tried.append(rung)
-            return Step(rung, self._attempts, "stream_cut", self.deadline, given, begun=begun)
+            return Step(rung, next(run.attempts), "stream_cut", self.deadline, given, begun=begun)
         return None
 
     def withheld_by(self) -> str | None:
@@ -138,13 +136,13 @@ class Climb:
             if given is None:
                 self._pass_over(lane, now)
                 continue
-            self._attempts += 1
+            attempt = next(self._run.attempts)
             self._tried.append(still)
             round_it = self._round(lane, now)
             if again is not None:
-                return Step(still, self._attempts, self._cause, again.until, given, mend=again.mend, round_it=round_it)
+                return Step(still, attempt, self._cause, again.until, given, mend=again.mend, round_it=round_it)
             until = now + self._seconds(self.deadline - now)
-            return Step(still, self._attempts, self._cause, until, given, round_it=round_it)
+            return Step(still, attempt, self._cause, until, given, round_it=round_it)
         return None
 
     async def _still_planned(self, rung: Rung) -> Rung | None:

@@ -13,7 +13,7 @@ from router.execute.run import Batch, Climbed, Run
 from router.lane import Continued, Refusal, Stop
 
 
-async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbed, None]:
+async def from_ladder(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbed, None]:
     """Carry out a decision with a ladder; yield `Climbed`, then batches of events, the last of which ends with `Stop`.
 
     Raises what the last attempt raised when no rung is left, `PolicyDenied` when the boundary closed the rest meanwhile, `HandedToPerson`

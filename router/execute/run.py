@@ -1,12 +1,13 @@
 """What does an execution need, and what does it hand back?"""
 
 import asyncio
+import itertools
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from router.bundle import Bundle
-from router.contract import Chunk, Decision, Finding, RouteRequest, Rung
+from router.contract import Chunk, Decision, Finding, RouteRequest, Rung, ToolSpec
 from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
 from router.ports import Clock, EvidenceLog, Purse, RedactionMaps, Retriever, ToolBox
@@ -24,7 +25,8 @@ class Run:
     answer back until it is whole and valid. `cache_salt` separates tenants in the engines' prefix caches. `maps` are the placeholders of
     conversations, for lanes that redact. `retriever` looks context up; `context` are the passages that are part of the request by now.
     `purse` holds the tenants' budgets.
-    `toolbox` calls tools. `began`: when it came in.
+    `toolbox` calls tools; `offered` are those that a lane may call itself. `began`: when it came in. `attempts` numbers what lanes are
+    asked, over all turns of a request.
     `health` is what this process has seen of its lanes; `sleep` and `draw` (a random number from 0 to 1) are for waits.
     """
 
@@ -43,7 +45,9 @@ class Run:
     retriever: Retriever | None = None
     context: tuple[Chunk, ...] = ()
     toolbox: ToolBox | None = None
+    offered: tuple[ToolSpec, ...] = ()
     began: float = 0.0
+    attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     health: LaneHealth = field(default_factory=LaneHealth)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     draw: Callable[[], float] = random.random

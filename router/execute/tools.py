@@ -1,6 +1,6 @@
 """Which tools are called before a model is asked, and what does each change? Their results join the prompt, and the plan is made again.
 
-The router calls what the route plans and the request's own words hold the arguments for: no model is asked which tool it would like.
+The router calls what the route plans and the request's own words hold the arguments for; `turns` has what a model calls itself.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ async def with_tools(decision: Decision, run: Run) -> tuple[Decision, Run]:
     A required tool whose arguments are missing turns the plan into a question, where the route says so. Raises a `ToolError` when a
     required tool fails (`ApprovalNeeded` when a person has to say yes first), and for any tool that may have changed something.
     """
-    loop = _Loop(run, LoopBounds(decision.budgets.tool_calls, decision.budgets.latency_seconds * _LOOP_SHARE))
+    loop = loop_of(decision, run)
     for plan in sorted(decision.tools, key=lambda tool: not tool.required):
         if decision.action != "answer" or not decision.ladder:
             break
@@ -61,16 +61,23 @@ async def with_tools(decision: Decision, run: Run) -> tuple[Decision, Run]:
     return decision, run
 
 
+def loop_of(decision: Decision, run: Run) -> "ToolLoop":
+    """Return a loop without a call yet, bounded as the plan says."""
+    return ToolLoop(run, LoopBounds(decision.budgets.tool_calls, decision.budgets.latency_seconds * _LOOP_SHARE))
+
+
 @dataclass(slots=True)
-class _Loop:
+class ToolLoop:
     """The calls of one request, and their bounds."""
 
     run: Run
     bounds: LoopBounds
     state: LoopState = field(default_factory=LoopState)
 
-    async def call(self, plan: ToolPlan, tool: ToolFile, arguments_json: str, decision: Decision) -> ToolResult | None:
-        """Call a tool; None where it failed and the answer may do without."""
+    async def call(
+        self, plan: ToolPlan, tool: ToolFile, arguments_json: str, decision: Decision, tokens: int = 0
+    ) -> ToolResult | None:
+        """Call a tool; None where it failed and the answer may do without. `tokens`: what a model took since the last call."""
         run, began = self.run, self.run.clock.monotonic()
         use = ToolUse(
             trace_id=run.trace_id,
@@ -84,7 +91,7 @@ class _Loop:
             attack=decision.attack,
             harm=decision.harm,
         )
-        self.state = self.state.after(Step(tool.name, use.arguments_sha256), self.bounds, began - run.began)
+        self.state = self.state.after(Step(tool.name, use.arguments_sha256, tokens), self.bounds, began - run.began)
         most = most_of_call(tool.cost_usd)
         held = await set_aside(run, decision.route, tool.name, most, tool.timeout_seconds)
         used = Amounts()

@@ -43,6 +43,7 @@ class FakeBundle:
     tools: dict[str, ToolFile] = field(default_factory=dict)
     answer_rules: dict[str, Any] = field(default_factory=dict)
     checks: dict[str, Any] = field(default_factory=dict)
+    models: dict[str, Any] = field(default_factory=dict)
     tiers: TiersFile = field(default_factory=lambda: TiersFile(levels={}, rules=(), profiles=()))
 
     def rules_of_route(self, _route: str) -> ContractRules:
