@@ -116,12 +116,13 @@ def a_bundle(folder: Path, provider: StandIn, hole: int) -> Path:
     ]
     (bundle / "lanes.yaml").write_text(yaml.safe_dump(lanes, sort_keys=False))
     routes = yaml.safe_load((bundle / "routes.yaml").read_text())
-    for word, lane in reversed(WORDS.items()):
+    at = next(index for index, route in enumerate(routes["routes"]) if route["id"] == "long_prompt")
+    for word, lane in WORDS.items():
         causes = (*CAUSES, "refusal") if word == "heron" else CAUSES
         fallback = {f"on_{cause}": "private_only" for cause in causes}
         route = {"id": word, "because": f"it is about an {word}", "when": f'words.contains(" {word} ")', "lane": lane}
         cut = {"on_stream_cut": "resume"} if word == "badger" else {}
-        routes["routes"].insert(0, {**route, "fallback": fallback, **cut})
+        routes["routes"].insert(at, {**route, "fallback": fallback, **cut})
     (bundle / "routes.yaml").write_text(yaml.safe_dump(routes, sort_keys=False))
     return bundle
 
