@@ -14,6 +14,8 @@ def extension_of(opening: Opening) -> dict[str, Any]:
             {"id": chunk.id, "index": chunk.index, "doc": chunk.doc, "source": chunk.source, "score": chunk.score}
             for chunk in opening.context
         ]
+    if opening.decision.disclaimer is not None:
+        said["disclaimer"] = opening.decision.disclaimer
     if opening.ticket is not None:
         said["request"] = opening.ticket.id
         said["status_url"] = address_of(opening.ticket)
