@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from router.bundle.files import LaneSpec
+from router.context.citable import citable
 from router.contract import Decision, Rung, Sampling, ToolSpec
 from router.decide import label_found
 from router.execute.climb import Step
@@ -43,12 +44,21 @@ def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> 
         client_tools=tools_for(lane, decision, run),
         tool_choice=request.tool_choice if decision.client_tools else None,
         schema_name=schema_name,
-        json_schema=schema_json,
+        json_schema=_citing(schema_json, decision, run),
         cache_salt=run.cache_salt,
         continue_from=step.begun or None,
         may_leave=any(run.bundle.lanes[name].is_hosted for name in step.round_it),
         goes_on=bool(step.round_it),
     )
+
+
+def _citing(schema_json: str | None, decision: Decision, run: Run) -> str | None:
+    """Let an answer in the bundle's own shape cite what it was given, and nothing else."""
+    asked = decision.output_contract
+    if schema_json is None or not run.context or asked.schema_name in (None, "request"):
+        return schema_json
+    rule = run.bundle.rules_of_route(decision.route).citations
+    return citable(schema_json, rule.ids, run.context, rule.at_least if asked.citations else 0)
 
 
 def tools_for(lane: LaneSpec, decision: Decision, run: Run) -> tuple[ToolSpec, ...]:
