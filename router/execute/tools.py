@@ -21,7 +21,7 @@ from router.contract import (
     ToolCalled,
     ToolPlan,
 )
-from router.errors import ToolError, ToolFailed
+from router.errors import ApprovalNeeded, ToolError, ToolFailed
 from router.execute.context import decided_again
 from router.execute.run import Run
 from router.execute.spending import NEVER_CALLED, count, set_aside
@@ -103,7 +103,7 @@ class ToolLoop:
         except ToolError as error:
             used = Amounts() if isinstance(error, NEVER_CALLED) else used
             self._record(tool, use, None, error.code, began)
-            if plan.required or tool.side_effect != "read":
+            if plan.required or tool.side_effect != "read" or isinstance(error, ApprovalNeeded):
                 raise
             _skip(tool, str(error), run)
             return None
