@@ -8,10 +8,12 @@ import orjson
 import typer
 
 from cli.errors import ClusterAnswered
-from router.errors import BadRequest
+from router.errors import BadRequest, RouterError
 
 if TYPE_CHECKING:
     from cli.client import Cluster
+    from router.bundle.files import ApiKey
+    from serving.settings import Settings
 
 approvals_app = typer.Typer(
     no_args_is_help=True, help="See what waits for a person; grant, deny, answer or decline it."
@@ -20,7 +22,7 @@ approvals_app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Its ID, as `list` shows it.", show_default=False)]
 Key = Annotated[
     str | None,
-    typer.Option(help="Which minted key to use, as `org/key id`; by default the first.", show_default=False),
+    typer.Option(help="Which minted key to use, as `org/key id`; by default the first that may speak for people.", show_default=False),
 ]
 Because = Annotated[str | None, typer.Option(help="Why: whoever asked reads it.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
@@ -112,7 +114,26 @@ def _cluster(key: str | None) -> "Cluster":
     from serving.settings import read_settings
     from serving.status import as_running
 
-    return Cluster(as_running(read_settings()), key)
+    settings = as_running(read_settings())
+    return Cluster(settings, key or _peoples_key(settings))
+
+
+def _peoples_key(settings: "Settings") -> str | None:
+    """Return the first minted key that may speak for people, by the bundle in service; None leaves the choice to whoever reads keys."""
+    from router.bundle.source import read_source
+    from serving.in_service import read_in_service
+
+    try:
+        file = read_source(read_in_service(settings).folder).tenants
+    except RouterError:
+        return None
+    tenants = file.tenants if file is not None else ()
+    minted = (f"{tenant.org}/{key.id}" for tenant in tenants for key in tenant.keys if key.minted and _speaks(key))
+    return next(minted, None)
+
+
+def _speaks(key: "ApiKey") -> bool:
+    return not {"approve", "answer"}.isdisjoint(key.scopes)
 
 
 def _listed(cluster: "Cluster", query: str) -> list[dict[str, Any]]:
