@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.contract import ImagePart, Message, Sampling
-from router.errors import ContextTooLong, LaneUnreachable, SchemaRefused, UnsupportedField
+from router.errors import ContextTooLong, LaneUnreachable, UnsupportedField
 from router.lane import LaneEvent, Stop, TextDelta, Usage
 from router.validate import validate_answer
 
@@ -119,12 +119,6 @@ def test_cancelling_the_reader_stops_the_generation(private: Any) -> None:
 def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(private: Any) -> None:
     with pytest.raises(ContextTooLong, match="4096"):
         private.run(private.answer(private.call("word " * 6000)))
-
-
-def test_a_schema_that_cannot_be_enforced_is_refused(private: Any) -> None:
-    schema = '{"type":"object","properties":{"a":false},"required":["a"]}'
-    with pytest.raises(SchemaRefused, match="response_format"):
-        private.run(private.answer(private.call("x", json_schema=schema, schema_name="impossible")))
 
 
 def test_an_image_is_refused_by_a_model_that_reads_text(private: Any) -> None:
