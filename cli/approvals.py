@@ -22,7 +22,10 @@ approvals_app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="Its ID, as `list` shows it.", show_default=False)]
 Key = Annotated[
     str | None,
-    typer.Option(help="Which minted key to use, as `org/key id`; by default the first that may speak for people.", show_default=False),
+    typer.Option(
+        help="Which minted key to use, as `org/key id`; by default the first that may speak for people.",
+        show_default=False,
+    ),
 ]
 Because = Annotated[str | None, typer.Option(help="Why: whoever asked reads it.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]

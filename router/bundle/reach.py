@@ -13,7 +13,7 @@ from router.bundle.variables import BUILT_IN_CATEGORIES, VARIABLES, TopicHeads, 
 from router.contract import LEVELS, Level
 from router.rules import Facts, Rule, RuleError
 
-MOST_STEPS: Final = 20_000
+MOST_STEPS: Final = 50_000
 _MOST_VALUES: Final = 1_000
 _DERIVED: Final = {"stays_private": ("level", "categories")}
 _STRING: Final = re.compile(r"\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'")

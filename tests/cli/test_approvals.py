@@ -2,6 +2,7 @@
 
 import json
 import threading
+import re
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,7 +100,7 @@ def test_both_kinds_are_listed_newest_first(lane: Any) -> None:
 
     assert [line.split()[0] for line in plain.stdout.splitlines()] == ["req_1", "apr_1"]
     assert [json.loads(line)["id"] for line in compact.stdout.splitlines()] == ["req_1", "apr_1"]
-    assert "10 min left" in plain.stdout
+    assert re.search(r"[1-9][0-9]? min left", plain.stdout)
 
 
 def test_a_key_that_may_do_one_of_both_sees_that_one(lane: Any, played: Any) -> None:

@@ -375,7 +375,7 @@ def test_the_tier_bounds_the_temperature_and_the_caller_outweighs_the_route(star
     request = asking("hello", sampling=Sampling(temperature=1.2))
 
     assert decide(request, bundle, State(), scan=clean).sampling == Sampling(temperature=1.2, top_p=0.5)
-    assert decide(request, regulated, State(), scan=clean).sampling == Sampling(temperature=0.7, top_p=0.5)
+    assert decide(request, regulated, State(), scan=clean).sampling == Sampling(temperature=0.3, top_p=0.5)
 
 
 def test_the_shape_the_caller_asks_for_outweighs_the_routes(starter: Bundle) -> None:
