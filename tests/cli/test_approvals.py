@@ -1,8 +1,8 @@
 """`lane approvals` against a real HTTP server on a free port that plays the cluster."""
 
 import json
-import threading
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
