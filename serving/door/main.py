@@ -34,7 +34,7 @@ from serving.door.app import build_app
 from serving.door.door import Door
 from serving.door.guard import Rules
 from serving.door.ledger import Ledger
-from serving.door.provider import Providers
+from serving.door.provider import Providers, speaker_of
 from serving.door.tls import door_context
 from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
@@ -73,6 +73,12 @@ def run_door(settings: Settings, bundle: Bundle, keys: Mapping[str, SecretStr], 
     sampler = Sampler(settings.leak_sample_file, settings.samples / "left.sqlite")
     with contextlib.closing(sampler), contextlib.closing(Ledger(settings.ledger_file)) as ledger:
         deep = DeepScanner()
+        for protocol in {
+            lane.hosted.protocol for lane in bundle.lanes.values() if lane.hosted and lane.hosted.api_key_env in keys
+        }:
+            speaker_of(
+                protocol
+            )  # Before the first send: importing a client takes a second, and nothing else is answered meanwhile.
 
         def off() -> dict[str, str]:
             lanes = rules.last.lanes

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 
 from router.bundle.files import ToolFile
@@ -15,7 +14,6 @@ from router.tools import ToolUse
 from router.tools.arguments import parse_json
 from serving.tools.box import Answer
 from serving.tools.http import request
-from serving.tools.mcp import call
 from serving.tools.reach import client_to
 
 
@@ -35,6 +33,10 @@ class Outward:
                         secret = self._secret(source.credential.env) if source.credential else None
                         return await request(tool.name, source, arguments, use.key, secret, seconds)
                     case McpSource(url=str(url)) as source:
+                        from serving.tools.mcp import (
+                            call,
+                        )  # Only where a bundle has such a tool: it is seconds of every start.
+
                         secret = self._secret(source.bearer_env) if source.bearer_env else None
                         if source.bearer_env and secret is None:
                             raise ToolFailed(tool.name, f"the variable {source.bearer_env} is not set at the door")
@@ -53,6 +55,8 @@ class Outward:
 @asynccontextmanager
 async def mcp_at(url: str, source: McpSource, secret: str | None, seconds: float) -> AsyncGenerator[Any, None]:
     """Be the transport to an MCP server over HTTP: this origin alone, with the token if there is one."""
+    from mcp.client.streamable_http import streamable_http_client
+
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
     async with (
         client_to(url, source.addresses, headers, seconds) as client,

@@ -12,8 +12,6 @@ from router.errors import ToolChanged, ToolFailed, ToolTimeout, ToolUnknown
 from router.tools import ToolUse
 from router.tools.arguments import canonical_json, parse_json
 from serving.tools.box import Answer, NoWayOut, Runner
-from serving.tools.mcp import call, started_by
-from serving.tools.sql import select
 from serving.tools.workers import Workers
 
 TOOLS_FOLDER: Final = "tools"
@@ -55,6 +53,9 @@ class Sources:
             case PythonSource() | LangChainSource():
                 return await self._run_code(tool, tool.source, use, seconds)
             case SqlSource():
+                # Clients of sources are imported where a bundle has such a source: each would add seconds to every start.
+                from serving.tools.sql import select
+
                 dsn = self._variable(tool, tool.source.dsn_env)
                 return Answer(await select(tool.name, tool.source, dsn, parse_json(use.arguments_json), seconds))
             case McpSource(url=None):
@@ -97,6 +98,8 @@ class Sources:
                 raise ToolFailed(tool.name, f"it raised {answer.get('failed', 'something')}")
 
     async def _run_mcp(self, tool: ToolFile, source: McpSource, use: ToolUse, seconds: float) -> Answer:
+        from serving.tools.mcp import call, started_by
+
         variables = {name: self._variable(tool, name) for name in source.env}
         try:
             async with asyncio.timeout(seconds):

@@ -4,6 +4,6 @@ The client reads the answer; what it sends is rebuilt at the last step before th
 is passed on: its messages may quote the key or the prompt.
 """
 
-from serving.door.provider.providers import Providers
+from serving.door.provider.providers import Providers, speaker_of
 
-__all__ = ["Providers"]
+__all__ = ["Providers", "speaker_of"]

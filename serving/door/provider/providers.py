@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -12,21 +13,31 @@ from router.bundle.files import Hosted, HostedProtocol, LaneSpec
 from router.errors import LaneMisbehaved, LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneEvent, Refusal
 from serving.door.provider.answer import DECLINED, Answer, Events, Speaks
-from serving.door.provider.anthropic_messages import AnthropicMessages
 from serving.door.provider.failures import BrokeOff, Filtered, failure_of
-from serving.door.provider.openai_chat import OpenAIChat
-from serving.door.provider.openai_responses import OpenAIResponses
 from serving.door.provider.sending import OneSend
 from serving.door.upstream import not_the_provider, transport_to
 
 _AFTER_END_SECONDS: Final = 2.0
 """Once the provider has said how it ended, this long is waited for the usage that follows."""
-_SPEAKS: Final[Mapping[HostedProtocol, Speaks]] = {
-    "openai_chat": OpenAIChat(),
-    "openai_responses": OpenAIResponses(),
-    "anthropic_messages": AnthropicMessages(),
-}
 _T = TypeVar("_T")
+
+
+@cache
+def speaker_of(protocol: HostedProtocol) -> Speaks:
+    """Return what speaks a protocol. Its client is imported here, where a lane needs it: each is seconds of a start."""
+    match protocol:
+        case "openai_chat":
+            from serving.door.provider.openai_chat import OpenAIChat
+
+            return OpenAIChat()
+        case "openai_responses":
+            from serving.door.provider.openai_responses import OpenAIResponses
+
+            return OpenAIResponses()
+        case "anthropic_messages":
+            from serving.door.provider.anthropic_messages import AnthropicMessages
+
+            return AnthropicMessages()
 
 
 class Providers:
@@ -55,13 +66,13 @@ class Providers:
         Raises a `LaneFailed`, `ContextTooLong` or `SchemaRefused`. Catches every error of a client's, because each has to become one of
         ours.
         """
-        speaks = _SPEAKS[hosted.protocol]
-        answer = speaks.answer()
+        speaker = speaker_of(hosted.protocol)
+        answer = speaker.answer()
         clock = asyncio.get_running_loop().time
         first_by = clock() + lane.timeouts.first_token_seconds
         stream: Events | None = None
         try:
-            opening = self._open(speaks, lane, hosted, body)
+            opening = self._open(speaker, lane, hosted, body)
             stream = await _within(opening, first_by - clock(), lane.name, "first token")
             while (event := await _next(stream, answer, lane, first_by - clock())) is not None:
                 if events := answer.take(event):
@@ -69,7 +80,7 @@ class Providers:
         except Exception as error:  # noqa: BLE001
             # A cut after the provider said how it ended costs the usage and nothing else.
             if answer.ended is None:
-                failure = _as_ours(error, speaks, lane.name, self._now(), streaming=stream is not None)
+                failure = _as_ours(error, speaker, lane.name, self._now(), streaming=stream is not None)
                 if isinstance(failure, RouterError):
                     raise failure from None
                 answer.ended = "content_filter"
