@@ -29,7 +29,7 @@ from tests.fallback import (  # noqa: F401 - the cases, which pytest finds here
 from tests.providers.network import black_hole
 from tests.providers.stand_in import StandIn
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.e2e.systems import RunningSystem, running_system
 from tests.providers.behaviour import Behaviour
 from tests.providers.stand_in import StandIn
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(1200)]
 DEADLINE_SECONDS = 60.0
 _SLACK_SECONDS = 3.0
 """A small engine takes this long for the answer that shows the recovery."""
