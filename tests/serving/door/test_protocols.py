@@ -40,6 +40,9 @@ SSE = "text/event-stream"
 Stream = AsyncGenerator[tuple[LaneEvent, ...], None]
 
 
+pytestmark = pytest.mark.slow  # Two hundred conversations with the stand-in, some of them made to wait.
+
+
 @pytest.fixture(scope="module")
 def standing_in() -> Iterator[StandIn]:
     with StandIn() as provider:
