@@ -198,6 +198,7 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
     assert "no sign of life" in state(system)["replaced"][-1]["because"]
 
 
+@pytest.mark.exam
 def test_an_engine_that_is_busy_for_longer_than_the_limit_is_left_alone(system: RunningSystem) -> None:
     before = {engine.pid for engine in engines(system)}
 

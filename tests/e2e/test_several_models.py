@@ -23,7 +23,8 @@ from serving.settings import read_settings
 from tests.e2e.families import ADAPTER_RANK, FAMILIES, make_adapter, make_model, merge
 from tests.e2e.systems import MODEL, RunningSystem, running_system
 
-pytestmark = pytest.mark.e2e
+# Six models made on the spot: minutes. `make test` serves two models, and holds the exact lane against transformers.
+pytestmark = [pytest.mark.e2e, pytest.mark.exam]
 
 STARTER = Path(__file__).parents[2] / "config" / "starter"
 TOKENS = 24
