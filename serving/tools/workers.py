@@ -123,7 +123,13 @@ class Workers:
         self._all.discard(worker)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)  # Whatever the tool started goes with it.
+        # A pipe that nobody reads from is never seen to end, and with it the process is not: what an endless answer left is read away.
+        while await _stdout(worker).read(_AWAY_BYTES):
+            pass
         await worker.wait()
+
+
+_AWAY_BYTES: Final = 1 << 20
 
 
 def _stdin(worker: Process) -> asyncio.StreamWriter:
