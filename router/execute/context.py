@@ -1,6 +1,7 @@
 """What is looked up before a model is asked, and what does it change? The passages join the prompt, and the plan is made again for it."""
 
 from dataclasses import replace
+from typing import Final
 
 from router.budgets import Amounts
 from router.context import label_of_chunks, spotlight
@@ -21,6 +22,10 @@ from router.decide import narrow
 from router.errors import RetrievalUnavailable
 from router.execute.run import Run
 from router.execute.spending import count, set_aside
+
+
+_FRAME_TOKENS: Final = 256
+"""What stands around the passages: marks, and the instruction that they are none."""
 
 
 async def with_context(decision: Decision, run: Run) -> tuple[Decision, Run]:
@@ -85,8 +90,6 @@ def _room(decision: Decision, run: Run) -> int | None:
 
 _LOOK_UP_SECONDS = 60.0
 """By then a look-up has ended, or nobody will say what it took."""
-_FRAME_TOKENS = 256
-"""What stands around the passages: marks, and the instruction that they are none."""
 
 
 def _grown(request: RouteRequest, chunks: list[Chunk], *, cite: bool) -> RouteRequest:
