@@ -23,7 +23,6 @@ from router.errors import RetrievalUnavailable
 from router.execute.run import Run
 from router.execute.spending import count, set_aside
 
-
 _FRAME_TOKENS: Final = 256
 """What stands around the passages: marks, and the instruction that they are none."""
 
