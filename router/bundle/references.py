@@ -1,6 +1,7 @@
 """Does every name in the bundle name something, and only one thing?"""
 
 import difflib
+import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,7 +12,8 @@ from router.bundle.files.tool_sources import LangChainSource, PythonSource
 from router.bundle.schemas import promise_findings, schema_findings, schema_problem
 from router.bundle.source import SCHEMA_FILE, Source
 from router.bundle.variables import BUILT_IN_CATEGORIES
-from router.contract import RISK_TIERS
+from router.contract import RISK_TIERS, ToolPlan
+from router.enforce import Refused, enforceable
 
 CLASSIFICATION_FAILED: Final = "classification-failed"
 """The built-in route for what could not be judged; no route of a bundle may be called so."""
@@ -197,6 +199,7 @@ def _routes(source: Source) -> None:
                 unknown(source, "routes.yaml", line("fallback", cause), "ladder", ladder, ladders, "ladders.yaml")
         for at, tool in enumerate(route.tools):
             unknown(source, "routes.yaml", line("tools", at, "name"), "tool", tool.name, tools, "tools/")
+            _read_by_model(source, tool, line("tools", at, "arguments"))
         if route.retrieval is not None and source.lanes:
             known = {index.name for index in source.lanes.indexes}
             unknown(
@@ -250,6 +253,23 @@ def _tiers_and_tenants(source: Source) -> None:
             line = source.line("tenants.yaml", "tenants", index, "keys", at)
             for lane in key.lanes:
                 unknown(source, "tenants.yaml", line, "lane", lane, tenant.lanes or _lane_names(source), "lanes.yaml")
+
+
+def _read_by_model(source: Source, plan: ToolPlan, line: int) -> None:
+    """A model that reads arguments out of a request is held to the tool's schema, so the engine must be able to hold it."""
+    if plan.arguments != "model":
+        return
+    if not plan.required:
+        because = f"`arguments: model` does nothing for `{plan.name}`: it is not required, so the model calls it itself"
+        source.find("routes.yaml", line, because, "set `required: true`, or leave `arguments` out")
+    for tool in source.tools.values():
+        if tool.name == plan.name and isinstance(refused := enforceable(json.dumps(tool.parameters)), Refused):
+            because = (
+                f"no engine can be held to the parameters of `{plan.name}`, at #{refused.place}: {refused.because}"
+            )
+            source.find(
+                "routes.yaml", line, because, "leave that out of the tool's parameters, or `arguments: model` here"
+            )
 
 
 def _contracts_and_tools(source: Source) -> None:

@@ -47,9 +47,11 @@ from router.contract.decision import (
     Topic,
 )
 from router.contract.evidence import (
+    ARGUMENTS_SAID,
     Accepted,
     ApprovalAsked,
     ApprovalSettled,
+    ArgumentsBy,
     AttemptEnded,
     AttemptStarted,
     BudgetSettled,
@@ -89,6 +91,7 @@ from router.contract.request import (
 )
 
 __all__ = [
+    "ARGUMENTS_SAID",
     "CONCERNS",
     "CONTRACT_VERSION",
     "LEVELS",
@@ -98,6 +101,7 @@ __all__ = [
     "Alarm",
     "ApprovalAsked",
     "ApprovalSettled",
+    "ArgumentsBy",
     "AttemptEnded",
     "AttemptStarted",
     "BudgetSettled",

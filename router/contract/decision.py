@@ -58,12 +58,15 @@ class Chunk(Frozen):
 class ToolPlan(Frozen):
     """A server-side tool this answer may (or must) use, and whether a person must approve it first.
 
+    `arguments`: how the router fills them in for a required tool: by pattern alone, or where that finds none, by one short question to
+    the plan's first lane, of which only what stands in the caller's own words counts.
     `on_missing`: what is done where the tool is required and the request lacks its arguments: ask the caller, or answer without it.
     """
 
     name: str
     required: bool = False
     needs_approval: bool = False
+    arguments: Literal["pattern", "model"] = "pattern"
     on_missing: Literal["clarify", "answer"] = "clarify"
 
 

@@ -1,12 +1,16 @@
 """What happened to a request? Append-only events, and the record that they fold into."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from router.contract.atoms import CONTRACT_VERSION, Cause, Channel, Frozen, Sha256, TraceId
 from router.contract.decision import Decision, Depth, PolicyFired
 from router.contract.labels import Label
+
+ArgumentsBy = Literal["pattern", "reading", "model"]
+ARGUMENTS_SAID: Final = "arguments_said"
+"""The contract by whose name it is recorded whether what a model read out of a request stands in the request."""
 
 
 class Accepted(Frozen):
@@ -65,7 +69,11 @@ class ContextUsed(Frozen):
 
 
 class ToolCalled(Frozen):
-    """A server-side tool call: its arguments and result by hash, how it ended (`ok`, or an error's code), and by whose approval."""
+    """A server-side tool call: its arguments and result by hash, how it ended (`ok`, or an error's code), and by whose approval.
+
+    `arguments_by`: found in the request's text by pattern, read out of it by a model, or the model's own where it called the tool itself.
+    None: written before that was kept, or a call that went on after an approval.
+    """
 
     kind: Literal["tool_called"] = "tool_called"
     name: str
@@ -78,6 +86,7 @@ class ToolCalled(Frozen):
     label: Label = Label()
     cost_usd: float = 0.0
     seconds: float = 0.0
+    arguments_by: ArgumentsBy | None = None
 
 
 class ApprovalAsked(Frozen):
@@ -161,13 +170,14 @@ class BudgetSettled(Frozen):
 
 
 class AttemptStarted(Frozen):
-    """A lane was asked."""
+    """A lane was asked: for the answer, or for the arguments of a tool (`arguments_of`)."""
 
     kind: Literal["attempt_started"] = "attempt_started"
     attempt: int
     lane: str
     model: str
     on: Cause
+    arguments_of: str | None = None
 
 
 class AttemptEnded(Frozen):
@@ -185,6 +195,7 @@ class AttemptEnded(Frozen):
     cost_usd: float | None = None
     first_token_seconds: float | None = None
     seconds: float
+    arguments_of: str | None = None
 
 
 class Egress(Frozen):

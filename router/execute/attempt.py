@@ -16,13 +16,13 @@ from router.errors import (
     LaneTimeout,
     RouterError,
 )
-from router.execute.call import lane_call, redactor_of, tools_for
+from router.execute.call import answer_contract, lane_call, redactor_of, tools_for
 from router.execute.climb import Climb, Step
 from router.execute.record import AttemptRecord
 from router.execute.release import Outlet, Stopped
 from router.execute.run import Batch, Run
 from router.lane import Departed, LaneCall, TextDelta
-from router.validate import contract_of, repair_messages
+from router.validate import repair_messages
 
 _TIME_IS_UP: Final = "its part of the request's time is up"
 _DRAIN_SECONDS: Final = 1.0
@@ -49,10 +49,16 @@ async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> Asyn
     """
     plan, reroutes = climb.decision, climb.goes_on_after("refusal")
     tools = tools_for(run.bundle.lanes[step.rung.lane], plan, run)
-    record = AttemptRecord(step, run, contract_of(plan, run.request, run.bundle, run.context), tools)
+    record = AttemptRecord(step, run, answer_contract(plan, run), tools)
     run.evidence.append(
         run.trace_id,
-        AttemptStarted(attempt=step.attempt, lane=step.rung.lane, model=step.rung.model, on=step.cause),
+        AttemptStarted(
+            attempt=step.attempt,
+            lane=step.rung.lane,
+            model=step.rung.model,
+            on=step.cause,
+            arguments_of=record.arguments_of,
+        ),
     )
     call: LaneCall | None = None
     said: list[str] = []

@@ -14,6 +14,8 @@ from router.prompt import prompt_messages
 from router.redact import Hiding
 from router.redacting import RedactedCall, Redactor
 from router.scan import scan_text
+from router.tools.arguments import canonical_json
+from router.validate import AnswerContract, contract_of
 
 
 def lane_call(decision: Decision, run: Run, step: Step, seconds_left: float) -> LaneCall:
@@ -88,13 +90,26 @@ def seed_of(trace_id: str) -> int:
 
 
 def contract_schema(decision: Decision, run: Run) -> tuple[str | None, str | None]:
-    """Name and JSON Schema text of the answer's contract; (None, None) for free text, `"{}"` for any JSON object."""
+    """Name and JSON Schema text of the answer's contract; (None, None) for free text, `"{}"` for any JSON object.
+
+    Where a tool's arguments are asked for, that is the tool's own schema.
+    """
+    if run.arguments_of is not None:
+        return run.arguments_of.name, canonical_json(dict(run.arguments_of.parameters))
     contract = decision.output_contract
     if contract.type == "text":
         return None, None
     if contract.schema_name is None or contract.schema_name == "request":
         return run.request.response_format.name, run.request.response_format.json_schema or "{}"
     return contract.schema_name, run.bundle.contracts[contract.schema_name]
+
+
+def answer_contract(decision: Decision, run: Run) -> AnswerContract | None:
+    """Return what the lane's whole answer is held against; None for free text that no rule speaks of."""
+    if run.arguments_of is not None:
+        name, schema = contract_schema(decision, run)
+        return AnswerContract(name or "arguments", schema)
+    return contract_of(decision, run.request, run.bundle, run.context)
 
 
 def redactor_of(rung: Rung, decision: Decision, run: Run) -> Callable[[LaneCall], Awaitable[RedactedCall]] | None:

@@ -54,6 +54,11 @@ class AttemptRecord:
         """Whether content of the answer has come."""
         return self.first_token is not None
 
+    @property
+    def arguments_of(self) -> str | None:
+        """The tool whose arguments were asked for, if they were."""
+        return None if self.run.arguments_of is None else self.run.arguments_of.name
+
     def take(self, batch: Batch) -> Batch:
         """Note a batch; return what of it goes on to the caller. A contract is checked before the `Stop` passes."""
         onward: list[LaneEvent] = []
@@ -109,6 +114,7 @@ class AttemptRecord:
             cost_usd=cost,
             first_token_seconds=self.first_token,
             seconds=self.run.clock.monotonic() - self.started,
+            arguments_of=self.arguments_of,
         )
         self.run.evidence.append(self.run.trace_id, ended)
         self.spending.settle(ended, reached=self._reached())

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from router.bundle import Bundle
+from router.bundle.files import ToolFile
 from router.contract import Chunk, Decision, Finding, RouteRequest, Rung, ToolSpec
 from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
@@ -27,6 +28,7 @@ class Run:
     `purse` holds the tenants' budgets.
     `toolbox` calls tools; `offered` are those that a lane may call itself. `began`: when it came in. `attempts` numbers what lanes are
     asked, over all turns of a request.
+    `arguments_of`: the tool whose arguments this asks for, where it asks for no answer.
     `health` is what this process has seen of its lanes; `sleep` and `draw` (a random number from 0 to 1) are for waits.
     """
 
@@ -46,6 +48,7 @@ class Run:
     context: tuple[Chunk, ...] = ()
     toolbox: ToolBox | None = None
     offered: tuple[ToolSpec, ...] = ()
+    arguments_of: ToolFile | None = None
     began: float = 0.0
     attempts: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     health: LaneHealth = field(default_factory=LaneHealth)

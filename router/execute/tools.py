@@ -1,6 +1,7 @@
 """Which tools are called before a model is asked, and what does each change? Their results join the prompt, and the plan is made again.
 
-The router calls what the route plans and the request's own words hold the arguments for; `turns` has what a model calls itself.
+The router calls what the route plans and the request's own words hold the arguments for (`arguments`: where a model reads them out of
+those); `turns` has what a model calls itself.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from router.budgets import Amounts, most_of_call
 from router.bundle.files import ToolFile
 from router.context import spotlight
 from router.contract import (
+    ArgumentsBy,
     Chunk,
     Decided,
     Decision,
@@ -22,6 +24,7 @@ from router.contract import (
     ToolPlan,
 )
 from router.errors import ApprovalNeeded, ToolError, ToolFailed
+from router.execute.arguments import read_arguments
 from router.execute.context import decided_again
 from router.execute.run import Run
 from router.execute.spending import NEVER_CALLED, count, set_aside
@@ -49,16 +52,29 @@ async def with_tools(decision: Decision, run: Run) -> tuple[Decision, Run]:
             continue
         tool = run.bundle.tools[plan.name]
         slots = fill_slots(tool, _known_text(run.request))
-        if slots.arguments_json is None:
+        found = _Found(slots.arguments_json, "pattern")
+        if found.arguments_json is None and plan.required and plan.arguments == "model":
+            read = await read_arguments(tool, decision, run)
+            found = _Found(read.arguments_json, "reading", read.tokens)
+        if found.arguments_json is None:
             if plan.required and plan.on_missing == "clarify":
                 return _asking(decision, tool, slots, run), run
             _skip(tool, f"the request does not say {_named(slots)}", run)
             continue
-        result = await loop.call(plan, tool, slots.arguments_json, decision)
+        result = await loop.call(plan, tool, found.arguments_json, decision, found.tokens, by=found.by)
         if result is not None:
             run = replace(run, request=with_result(run.request, tool.name, result))
             decision = await decided_again(decision, run, f"tool {tool.name} was called")
     return decision, run
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A tool's arguments, who found them, and what tokens that took."""
+
+    arguments_json: str | None
+    by: ArgumentsBy
+    tokens: int = 0
 
 
 def loop_of(decision: Decision, run: Run) -> "ToolLoop":
@@ -75,9 +91,18 @@ class ToolLoop:
     state: LoopState = field(default_factory=LoopState)
 
     async def call(
-        self, plan: ToolPlan, tool: ToolFile, arguments_json: str, decision: Decision, tokens: int = 0
+        self,
+        plan: ToolPlan,
+        tool: ToolFile,
+        arguments_json: str,
+        decision: Decision,
+        tokens: int = 0,
+        by: ArgumentsBy = "model",
     ) -> ToolResult | None:
-        """Call a tool; None where it failed and the answer may do without. `tokens`: what a model took since the last call."""
+        """Call a tool; None where it failed and the answer may do without. `tokens`: what a model took since the last call.
+
+        `by`: whose the arguments are.
+        """
         run, began = self.run, self.run.clock.monotonic()
         use = ToolUse(
             trace_id=run.trace_id,
@@ -102,17 +127,19 @@ class ToolLoop:
             result = await run.toolbox.call(use)
         except ToolError as error:
             used = Amounts() if isinstance(error, NEVER_CALLED) else used
-            self._record(tool, use, None, error.code, began)
+            self._record(tool, use, None, error.code, began, by)
             if plan.required or tool.side_effect != "read" or isinstance(error, ApprovalNeeded):
                 raise
             _skip(tool, str(error), run)
             return None
         finally:
             count(run, held, used)
-        self._record(tool, use, result, "ok" if result.ended == "answered" else result.ended, began)
+        self._record(tool, use, result, "ok" if result.ended == "answered" else result.ended, began, by)
         return result
 
-    def _record(self, tool: ToolFile, use: ToolUse, result: ToolResult | None, ended: str, began: float) -> None:
+    def _record(
+        self, tool: ToolFile, use: ToolUse, result: ToolResult | None, ended: str, began: float, by: ArgumentsBy
+    ) -> None:
         run = self.run
         run.evidence.append(
             run.trace_id,
@@ -127,6 +154,7 @@ class ToolLoop:
                 label=result.label if result else use.label,
                 cost_usd=tool.cost_usd,
                 seconds=run.clock.monotonic() - began,
+                arguments_by=by,
             ),
         )
 

@@ -79,7 +79,8 @@ def _call(call: ToolCalled) -> str:
     approved = f" under approval {call.approval}" if call.approval else ""
     took = f", in {seconds(call.seconds)}" if call.seconds else ""
     cost = f", for ${call.cost_usd:.4f}" if call.cost_usd else ""
-    return f"The tool {call.name}{_CHANGES[call.side_effect]} was called{approved}: {_end_of(call)}{took}{cost}."
+    read = " with what a model had read out of the request" if call.arguments_by == "reading" else ""
+    return f"The tool {call.name}{_CHANGES[call.side_effect]} was called{read}{approved}: {_end_of(call)}{took}{cost}."
 
 
 def _end_of(call: ToolCalled) -> str:

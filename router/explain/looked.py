@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from router.contract import Checked, Escalated, Evidence, PersonAnswered, Validated
+from router.contract import ARGUMENTS_SAID, Checked, Escalated, Evidence, PersonAnswered, Validated
 from router.explain.words import clause, count, listed, printable, seconds
 
 _ARGUMENTS: Final = "tool_arguments"
@@ -48,6 +48,13 @@ def spent_sentences(evidence: Evidence) -> Iterator[str]:
 
 
 def _validated(check: Validated) -> str:
+    if check.contract == ARGUMENTS_SAID:
+        stood = (
+            "all of it stands there"
+            if check.valid
+            else f"{count(len(check.errors), 'value')} did not stand there, so none was used"
+        )
+        return f"What attempt {check.attempt} read out of the request was held against the caller's own words: {stood}."
     again = ", asked for once more with what was wrong," if check.repair else ""
     which = f"The answer of attempt {check.attempt}{again}"
     verdict = "kept to it" if check.valid else f"broke it in {count(len(check.errors), 'place')}"

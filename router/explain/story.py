@@ -135,7 +135,8 @@ def _went(evidence: Evidence) -> Iterator[str]:
         yield f"No model was asked; the caller was told: “{plan.message}”"
     attempts = sorted(evidence.attempts, key=lambda attempt: attempt.attempt)
     for index, attempt in enumerate(attempts):
-        yield f"{'Then it' if index else 'It'} went to {_place(attempt.lane, attempt.model)}, which {_end(attempt)}."
+        wanted = f" for the arguments of the tool {attempt.arguments_of}" if attempt.arguments_of else ""
+        yield f"{'Then it' if index else 'It'} went to {_place(attempt.lane, attempt.model)}{wanted}, which {_end(attempt)}."
     for started in evidence.unfinished_attempts:
         yield f"It went to {_place(started.lane, started.model)}; how that ended is not on record."
 
@@ -145,7 +146,7 @@ def _did_not_go(evidence: Evidence) -> Iterator[str]:
     for rung in _closed(evidence):
         yield f"It did not go to {_place(rung.lane, rung.model)}{_by(rung)}: {clause(rung.because)}."
     if evidence.finished is not None and evidence.finished.ended == "answered" and evidence.decisions:
-        tried = {attempt.lane for attempt in evidence.attempts}
+        tried = {attempt.lane for attempt in evidence.attempts if attempt.arguments_of is None}
         ready = dict.fromkeys(rung.lane for rung in evidence.decisions[-1].decision.ladder if rung.lane not in tried)
         if ready:
             yield f"Ready in case of failure, and not needed: {listed(ready)}."

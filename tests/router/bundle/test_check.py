@@ -123,6 +123,13 @@ def test_the_starter_bundle_checks(starter_folder: Path, heads: ScriptedHeads) -
         ("tools/ticket_lookup.yaml", "[US, EU, UK]", "[US, Atlantis]", "no jurisdiction `Atlantis`", "enum"),
         ("boundary/tests.yaml", "tool: ticket_lookup", "tool: ticket_lookup\n    lane: premium", "names one", "kind"),
         ("lanes.yaml", "- name: fast_small", "- name: auto", "`auto` is reserved", "rename"),
+        (
+            "routes.yaml",
+            "        required: false",
+            "        required: false\n        arguments: model",
+            "`arguments: model` does nothing for `refund_eligibility`",
+            "required: true",
+        ),
         ("lanes.yaml", "- name: fast_small", "- name: fast_small\n    n_plus: 1", "may be down to 1", "`replicas: 2`"),
     ],
 )
@@ -219,6 +226,24 @@ def test_a_strict_contract_that_the_engine_can_t_enforce_is_a_finding(folder: Pa
     assert (finding.file, finding.line) == ("contracts/SupportAnswerV3.json", line)
     assert "at #/properties/citations/uniqueItems" in finding.message
     assert check_bundle(folder, heads) == ()
+
+
+def test_a_model_reads_arguments_only_for_a_tool_whose_schema_the_engine_can_be_held_to(
+    folder: Path, heads: ScriptedHeads
+) -> None:
+    change(folder, "routes.yaml", "on_missing: answer", "arguments: model\n        on_missing: answer")
+    assert check_bundle(folder, heads) == ()
+
+    change(
+        folder,
+        "tools/ticket_lookup.yaml",
+        "  required: [ticket_id]",
+        "  required: [ticket_id]\n  not: { maxProperties: 0 }",
+    )
+
+    (finding,) = check_bundle(folder, heads)
+    assert finding.file == "routes.yaml"
+    assert "no engine can be held to the parameters of `ticket_lookup`" in finding.message
 
 
 def test_a_route_behind_one_that_takes_everything_is_unreachable(folder: Path, heads: ScriptedHeads) -> None:

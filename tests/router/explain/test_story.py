@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from router.contract import (
+    ARGUMENTS_SAID,
     Accepted,
     ApprovalAsked,
     ApprovalSettled,
@@ -618,3 +619,27 @@ def test_every_record_has_a_story_on_one_line_and_on_many(ended: str, attempts: 
     assert explain(story).count("It went to private") == min(1, len(ends))
     assert explain(story).count("went to private") == len(ends)
     assert explain_line(story).endswith(".")
+
+
+def test_it_tells_what_a_model_read_out_of_the_request_and_whether_it_stood_there() -> None:
+    read = attempt(1, "fast_small", "stop", output_tokens=9, arguments_of="ticket_lookup")
+    story = explain(
+        record(
+            decisions=(decided(),),
+            tool_calls=(
+                ToolCalled(
+                    name="ticket_lookup", arguments_sha256=HASH, result_sha256=HASH, ended="ok", arguments_by="reading"
+                ),
+            ),
+            attempts=(read, attempt(2, "fast_small", "stop", output_tokens=30)),
+            validations=(Validated(attempt=1, contract=ARGUMENTS_SAID, valid=True),),
+            finished=finished("answered", lane="fast_small"),
+        )
+    )
+
+    assert "The tool ticket_lookup was called with what a model had read out of the request: it answered." in story
+    assert "for the arguments of the tool ticket_lookup, which answered" in story
+    assert (
+        "What attempt 1 read out of the request was held against the caller's own words: all of it stands there."
+        in story
+    )
