@@ -22,6 +22,7 @@ from router.contract import (
     PersonAnswered,
     PolicyFired,
     Redacted,
+    Released,
     Resumed,
     Retrieved,
     Skipped,
@@ -66,6 +67,7 @@ def fold(entries: Iterable[EvidenceEntry]) -> Evidence | None:
             start for start in _all(events, AttemptStarted) if (start.attempt, start.lane) not in ended
         ),
         resumptions=_all(events, Resumed),
+        releases=_all(events, Released),
         redactions=_all(events, Redacted),
         egress=_all(events, Egress),
         validations=_all(events, Validated),

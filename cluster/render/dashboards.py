@@ -66,6 +66,24 @@ def _lanes() -> Dashboard:
                 "s",
             ),
             Panel(
+                "Time to the first piece, by stream rule",
+                "Of streamed answers, over all lanes: what goes out at once, a window later, or when the whole was looked at.",
+                _quantiles("lane_first_content_seconds", "release", '{streamed="true"}'),
+                "s",
+            ),
+            Panel(
+                "Held back by the stream rule",
+                "Of that, what passed after the lane's own first token: what each tier's rule costs.",
+                (
+                    Query(
+                        "histogram_quantile(0.5, sum by (le, risk_tier, release)"
+                        ' (rate(lane_held_back_seconds_bucket{streamed="true"}[5m])))',
+                        "{{risk_tier}} {{release}} median",
+                    ),
+                ),
+                "s",
+            ),
+            Panel(
                 "Time of a whole request", "From the first byte to the last.", _quantiles("lane_answer_seconds"), "s"
             ),
             Panel(

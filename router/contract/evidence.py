@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from router.contract.atoms import CONTRACT_VERSION, Cause, Channel, Frozen, Sha256, TraceId
+from router.contract.atoms import CONTRACT_VERSION, Cause, Channel, Frozen, RiskTier, Sha256, TraceId
 from router.contract.decision import Decision, Depth, PolicyFired
 from router.contract.labels import Label
 
@@ -147,6 +147,23 @@ class Resumed(Frozen):
     partial_sha256: Sha256
 
 
+class Released(Frozen):
+    """When the first piece of an answer went out to the caller, and by which rule: milliseconds after the request came in.
+
+    `lane_ms`: when the lane's own first token had come. `streamed`: the caller asked for a stream; without, an answer goes out whole.
+    """
+
+    kind: Literal["released"] = "released"
+    attempt: int
+    lane: str
+    risk_tier: RiskTier
+    release: Literal["live", "window", "hold"]
+    window_tokens: int | None = None
+    streamed: bool
+    lane_ms: float
+    first_content_ms: float
+
+
 class Checked(Frozen):
     """An answer was looked at before it went out, and what came of it."""
 
@@ -274,6 +291,7 @@ EvidenceEvent = Annotated[
     | AttemptStarted
     | AttemptEnded
     | Resumed
+    | Released
     | Redacted
     | Egress
     | Validated
@@ -311,6 +329,7 @@ class Evidence(Frozen):
     attempts: tuple[AttemptEnded, ...] = ()
     unfinished_attempts: tuple[AttemptStarted, ...] = ()
     resumptions: tuple[Resumed, ...] = ()
+    releases: tuple[Released, ...] = ()
     redactions: tuple[Redacted, ...] = ()
     egress: tuple[Egress, ...] = ()
     validations: tuple[Validated, ...] = ()

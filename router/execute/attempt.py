@@ -70,6 +70,7 @@ async def attempt_on(step: Step, climb: Climb, run: Run, outlet: Outlet) -> Asyn
             async for batch in batches:
                 said.extend(event.text for event in batch if isinstance(event, TextDelta))
                 events = record.take(restored(batch))
+                outlet.spoke_at = record.spoke_at
                 if record.stop is not None:
                     if record.refused and reroutes and not outlet.opened:
                         raise LaneRefused(call.lane, "the model refused, and the route has a rung for that")

@@ -51,7 +51,7 @@ async def _from_rung(step: Step, climb: Climb, run: Run) -> AsyncGenerator[Batch
                 async for batch in batches:
                     if not sent:
                         sent = True
-                        yield Climbed(step.rung, step.attempt)
+                        yield Climbed(step.rung, step.attempt, rule, outlet.spoke_at)
                         if step.begun:
                             yield (Continued(step.rung.lane, step.rung.model, len(step.begun)),)
                     yield batch

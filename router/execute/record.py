@@ -59,6 +59,11 @@ class AttemptRecord:
         """The tool whose arguments were asked for, if they were."""
         return None if self.run.arguments_of is None else self.run.arguments_of.name
 
+    @property
+    def spoke_at(self) -> float | None:
+        """When it began to come, on the clock."""
+        return None if self.first_token is None else self.started + self.first_token
+
     def take(self, batch: Batch) -> Batch:
         """Note a batch; return what of it goes on to the caller. A contract is checked before the `Stop` passes."""
         onward: list[LaneEvent] = []

@@ -53,6 +53,7 @@ def watches(decision: Decision, request: RouteRequest, bundle: Bundle) -> tuple[
 class Outlet:
     """What one attempt said and has not sent yet. `begun` is what the caller has already, of an answer that is gone on with.
 
+    `spoke_at`: when the lane's first token came, on the clock; None until then.
     Each method raises `Stopped` as soon as a look speaks against what has come.
     """
 
@@ -64,6 +65,7 @@ class Outlet:
         self._sent, self._length = len(begun), 0
         self._text: list[str] = []
         self.opened = bool(begun)
+        self.spoke_at: float | None = None
         self._plain = True
         self.result: CheckResult | None = None
         self._feed(TextDelta(begun))

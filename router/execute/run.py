@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from router.bundle import Bundle
 from router.bundle.files import ToolFile
-from router.contract import Chunk, Decision, Finding, RouteRequest, Rung, ToolSpec
+from router.contract import Chunk, Decision, Finding, RouteRequest, Rung, StreamRule, ToolSpec
 from router.execute.health import LaneHealth
 from router.lane import Lane, LaneEvent
 from router.ports import Clock, EvidenceLog, Purse, RedactionMaps, Retriever, ToolBox
@@ -58,7 +58,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Climbed:
-    """Says which rung the following batches come from. Yielded once, before the first of them."""
+    """Says which rung the following batches come from. Yielded once, before the first of them.
+
+    `rule` holds them back; `spoke_at`, on the clock, is when the lane's first token came. Neither where the lane's own words don't go out.
+    """
 
     rung: Rung
     attempt: int
+    rule: StreamRule | None = None
+    spoke_at: float | None = None

@@ -14,6 +14,7 @@ from router.contract import Chunk, Decision, Message, Skipped, TextPart, ToolCal
 from router.decide import refusal_of
 from router.errors import PolicyDenied
 from router.execute.context import decided_again
+from router.execute.first_content import FirstContent
 from router.execute.ladder import from_ladder
 from router.execute.run import Batch, Climbed, Run
 from router.execute.tools import ToolLoop, loop_of
@@ -31,7 +32,7 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
     Raises what `from_ladder` raises, `ToolLoop` when the model would call tools without an end, and a tool's own `ToolError` where nothing
     can be done without it (`ApprovalNeeded` when a person has to say yes first).
     """
-    loop = loop_of(decision, run)
+    loop, first = loop_of(decision, run), FirstContent(run)
     loop.state = LoopState(calls=sum(one.origin == "tool" and one.role != "assistant" for one in run.request.messages))
     while offered := offers_of(decision, run):
         turn = _Turn(frozenset(tool.name for tool in offered))
@@ -40,11 +41,13 @@ async def execute(decision: Decision, run: Run) -> AsyncGenerator[Batch | Climbe
                 turn.take(step)
         if turn.is_last:
             for step in turn.for_the_caller(run):
+                first.note(step, decision)
                 yield step
             return
         decision, run = await _called(turn, loop, decision, run)
     async with aclosing(from_ladder(decision, run)) as steps:
         async for step in steps:
+            first.note(step, decision)
             yield step
 
 

@@ -23,6 +23,20 @@ def looked_sentences(evidence: Evidence) -> Iterator[str]:
     yield from _people(evidence)
 
 
+def released_sentences(evidence: Evidence) -> Iterator[str]:
+    """Tell when the caller had the first of the answer, and what the stream rule cost."""
+    for first in evidence.releases:
+        spoke = seconds(first.lane_ms / 1000)
+        if not first.streamed:
+            rule = "the caller wanted it whole"
+        elif first.window_tokens is not None:
+            rule = f"the rule was `window`, of {count(first.window_tokens, 'token')}"
+        else:
+            rule = f"the rule was `{first.release}`"
+        held = seconds((first.first_content_ms - first.lane_ms) / 1000)
+        yield f"The lane's first token came after {spoke}, and the first of the answer went out {held} later: {rule}."
+
+
 def looked_clauses(evidence: Evidence) -> Iterator[str]:
     """Tell the same in a few words, where it made a difference."""
     broken = sum(not check.valid for check in evidence.validations)

@@ -11,7 +11,7 @@ from typing import Final
 
 from router.contract import AttemptEnded, ClosedRung, Decision, Effect, Evidence, Finding, Finished
 from router.explain.help import help_clauses, help_sentences
-from router.explain.looked import looked_clauses, looked_sentences, spent_sentences
+from router.explain.looked import looked_clauses, looked_sentences, released_sentences, spent_sentences
 from router.explain.words import capital, category, clause, count, entity, listed, printable, seconds, words
 
 _ENDS: Final = {
@@ -67,6 +67,7 @@ def _sentences(evidence: Evidence) -> Iterator[str]:
     yield from _did_not_go(evidence)
     yield from _redacted(evidence)
     yield from looked_sentences(evidence)
+    yield from released_sentences(evidence)
     yield from spent_sentences(evidence)
     yield _ended(evidence)
     yield f"{capital(_left(evidence))}."

@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 _DECIDE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 _ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+_HELD_BUCKETS = (0.001, 0.005, 0.025, *_ANSWER_BUCKETS)
 
 requests_total = Counter("lane_requests_total", "Requests ended, by how", ["ended", "status"])
 decisions_total = Counter("lane_decisions_total", "Decisions made", ["route", "risk_tier", "lane"])
@@ -31,6 +32,18 @@ deep_scan_misses_total = Counter(
 decide_seconds = Histogram("lane_decide_seconds", "Time of one decision", buckets=_DECIDE_BUCKETS)
 first_token_seconds = Histogram(
     "lane_first_token_seconds", "Time to the first token", ["lane"], buckets=_ANSWER_BUCKETS
+)
+first_content_seconds = Histogram(
+    "lane_first_content_seconds",
+    "Time to the first piece that went out to the caller, by the stream rule that held it back",
+    ["release", "risk_tier", "streamed"],
+    buckets=_ANSWER_BUCKETS,
+)
+held_back_seconds = Histogram(
+    "lane_held_back_seconds",
+    "Of that, what passed after the lane's own first token",
+    ["release", "risk_tier", "streamed"],
+    buckets=_HELD_BUCKETS,
 )
 answer_seconds = Histogram("lane_answer_seconds", "Time of a whole request", buckets=_ANSWER_BUCKETS)
 queue_depth = Gauge(

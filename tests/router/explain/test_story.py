@@ -29,6 +29,7 @@ from router.contract import (
     PersonAnswered,
     PolicyFired,
     Redacted,
+    Released,
     Resumed,
     Retrieved,
     Rung,
@@ -538,6 +539,34 @@ def test_what_was_waited_for_mended_looked_at_and_gone_on_with_is_told() -> None
             "The answer of attempt 2, asked for once more with what was wrong, was held against the contract Person and kept to it.",
             "The answer of attempt 1 was kept back by the check `no-promise`: it promises: nobody may.",
             "Before it went out, the answer of attempt 2 was checked for no-promise and leak, and passed.",
+        ]
+    )
+
+
+def test_when_the_first_of_the_answer_went_out_is_told_with_its_rule() -> None:
+    window = Released(
+        attempt=1,
+        lane="private",
+        risk_tier="high",
+        release="window",
+        window_tokens=32,
+        streamed=True,
+        lane_ms=210,
+        first_content_ms=1890,
+    )
+    hold = window.model_copy(update={"release": "hold", "window_tokens": None})
+    whole = hold.model_copy(update={"streamed": False})
+
+    told = [
+        next(line for line in explain(record(releases=(one,))).splitlines() if "first token" in line)
+        for one in (window, hold, whole)
+    ]
+
+    assert told == snapshot(
+        [
+            "The lane's first token came after 0.2 s, and the first of the answer went out 1.7 s later: the rule was `window`, of 32 tokens.",
+            "The lane's first token came after 0.2 s, and the first of the answer went out 1.7 s later: the rule was `hold`.",
+            "The lane's first token came after 0.2 s, and the first of the answer went out 1.7 s later: the caller wanted it whole.",
         ]
     )
 
