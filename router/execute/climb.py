@@ -23,6 +23,7 @@ from router.errors import (
     PermitOutdated,
     PolicyDenied,
     RouterError,
+    UnsupportedField,
 )
 from router.execute.deadlines import rung_seconds
 from router.execute.retries import LEAST_SECONDS, retry_in_seconds
@@ -60,6 +61,7 @@ class Climb:
         self.deadline = run.began + decision.budgets.latency_seconds
         self._cause: Cause = _START
         self._failure: LaneFailed | DoorRefused | None = None
+        self._unsupported: UnsupportedField | None = None
         self._left = list(decision.ladder)
         self._tried: list[Rung] = []
         self._late: tuple[Finding, ...] = ()
@@ -104,8 +106,12 @@ class Climb:
         return self._failure.check if isinstance(self._failure, AnswerWithheld) else None
 
     def end(self) -> RouterError:
-        """Return what the caller is told when no rung is left."""
-        return self._failure or PolicyDenied("no lane may answer this request", policies_of(self.decision.closed))
+        """Return what the caller is told when no rung is left: its own mistake only where no lane was asked that could have answered."""
+        return (
+            self._failure
+            or self._unsupported
+            or PolicyDenied("no lane may answer this request", policies_of(self.decision.closed))
+        )
 
     async def next(self) -> Step | None:
         """Return the next attempt: on the first rung that the cause leads to, that the plan of now still holds, and that may be asked.
@@ -173,8 +179,24 @@ class Climb:
         because = self._run.health.off((lane,), now)[lane.name]
         self._skip(lane, because)
         self._failure = self._failure or LaneOverloaded(lane.name, because)
-        if not self._tried and self._left:
-            self._left[0] = self._left[0].model_copy(update={"on": (_START, *self._left[0].on)})
+        if not self._tried:
+            self._lead_on(self._left[:1])
+
+    def _lead_on(self, to: list[Rung]) -> None:
+        """Let the first of these rungs open the ladder in the place of one that was left out."""
+        for rung in to[:1]:
+            self._left[self._left.index(rung)] = rung.model_copy(update={"on": (_START, *rung.on)})
+
+    def unsupported(self, step: Step, error: UnsupportedField) -> None:
+        """Leave out a lane that has no word for what was asked. Nothing was sent: what led to it leads on, to lanes alone.
+
+        A person is not asked for what a program should have asked otherwise, unless the plan named people for what happened before.
+        """
+        self._unsupported, self._stale = self._unsupported or error, True
+        self._skip(self._run.bundle.lanes[step.rung.lane], str(error))
+        self._left = [rung for rung in self._left if rung.lane != step.rung.lane]
+        if self._cause == _START:
+            self._lead_on([rung for rung in self._left if self._run.bundle.lanes[rung.lane].people is None])
 
     def _round(self, full: LaneSpec, now: float) -> tuple[str, ...]:
         """Return the other lanes that are left for `overload` and may be asked now."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from router.contract import Decision, Resumed
-from router.errors import DoorRefused, LaneFailed
+from router.errors import DoorRefused, LaneFailed, UnsupportedField
 from router.execute.attempt import attempt_on
 from router.execute.climb import Climb, Step
 from router.execute.release import Outlet, stream_rule, watches
@@ -17,7 +17,8 @@ async def from_ladder(decision: Decision, run: Run) -> AsyncGenerator[Batch | Cl
     """Carry out a decision with a ladder; yield `Climbed`, then batches of events, the last of which ends with `Stop`.
 
     Raises what the last attempt raised when no rung is left, `PolicyDenied` when the boundary closed the rest meanwhile, `HandedToPerson`
-    when the next rung is people, and whatever is the caller's own fault (`ContextTooLong`, `SchemaRefused`) at once.
+    when the next rung is people, and whatever is the caller's own fault (`ContextTooLong`, `SchemaRefused`) at once; `UnsupportedField` is
+    that only where no lane that is left can do without the field.
     """
     climb = Climb(decision, run)
     last: Step | None = None
@@ -29,7 +30,10 @@ async def from_ladder(decision: Decision, run: Run) -> AsyncGenerator[Batch | Cl
                     yield batch
                 return
             except _NothingSent as nothing:
-                await climb.failed(step, nothing.error)
+                if isinstance(nothing.error, UnsupportedField):
+                    climb.unsupported(step, nothing.error)
+                else:
+                    await climb.failed(step, nothing.error)
     if last is None or (check := climb.withheld_by()) is None:
         raise climb.end()
     yield Climbed(last.rung, last.attempt)
@@ -56,7 +60,7 @@ async def _from_rung(step: Step, climb: Climb, run: Run) -> AsyncGenerator[Batch
                             yield (Continued(step.rung.lane, step.rung.model, len(step.begun)),)
                     yield batch
             return
-        except (LaneFailed, DoorRefused) as error:
+        except (LaneFailed, DoorRefused, UnsupportedField) as error:
             if not sent and not step.begun:
                 raise _NothingSent(error) from error
             resumed = await climb.resume(step, error, outlet.begun) if isinstance(error, LaneFailed) else None
@@ -79,6 +83,6 @@ def _resumed(step: Step) -> Resumed:
 class _NothingSent(Exception):
     """A rung failed before the caller saw anything of it."""
 
-    def __init__(self, error: LaneFailed | DoorRefused) -> None:
+    def __init__(self, error: LaneFailed | DoorRefused | UnsupportedField) -> None:
         super().__init__(str(error))
         self.error = error

@@ -6,7 +6,15 @@ from router.breakers import Verdict
 from router.budgets import cost_of
 from router.checks import Amended, CheckResult, Passed, Withheld
 from router.contract import AttemptEnded, Checked, Egress, ToolSpec, Validated
-from router.errors import AnswerWithheld, ContractViolated, LaneFailed, LaneOverloaded, LaneUnreachable, RouterError
+from router.errors import (
+    AnswerWithheld,
+    BadRequest,
+    ContractViolated,
+    LaneFailed,
+    LaneOverloaded,
+    LaneUnreachable,
+    RouterError,
+)
 from router.execute.climb import Step
 from router.execute.health import verdict_of
 from router.execute.run import Batch, Run
@@ -128,7 +136,7 @@ class AttemptRecord:
         """Whether the lane got the call, or may have: then something was taken of the budget."""
         if self.run.bundle.lanes[self.step.rung.lane].is_hosted:
             return self._departed
-        return not isinstance(self._error, LaneOverloaded | LaneUnreachable)
+        return not isinstance(self._error, LaneOverloaded | LaneUnreachable | BadRequest)
 
     def _settle(self) -> None:
         """Tell the lane's breaker what became of this."""

@@ -27,6 +27,7 @@ _ENDS: Final = {
     "schema_failure": "gave an answer of the wrong form",
     "stream_cut": "broke off in the middle of its answer",
     "cancelled": "was stopped when the caller went away",
+    "unsupported_parameter": "has no word for something that was asked for",
     "egress_refused": "was not reached: the door did not let the request out",
 }
 _SAYS_WHAT_IT_SENT: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "refusal"})
