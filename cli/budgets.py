@@ -24,7 +24,7 @@ def budgets(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what of each tenant's daily budget is used, reserved by requests that run, and left. Dollars, tokens, calls and chunks."""
+    """Show what of each tenant's day is used, reserved by requests that run, and left. Dollars, lanes' time, tokens, calls, chunks."""
     from router.budgets import accounts_of, day_of
     from router.bundle import load_bundle
     from serving.budgets.accounts import read_taken
@@ -54,8 +54,8 @@ def budgets(
 
 
 def _rows(tenant: "TenantSpec", account: "Account", taken: "Taken", day: str) -> list[dict[str, Any]]:
-    """A row for each thing that is limited. Money in dollars."""
-    from router.budgets import KINDS, NANOS
+    """A row for each thing that is limited. Money in dollars, time in seconds."""
+    from router.budgets import KINDS, in_its_unit
 
     rows = []
     for kind in KINDS:
@@ -64,11 +64,10 @@ def _rows(tenant: "TenantSpec", account: "Account", taken: "Taken", day: str) ->
             continue
         used, reserved = taken.spent.of(kind), taken.reserved.of(kind)
         figures = {"limit": limit, "used": used, "reserved": reserved, "left": max(0, limit - used - reserved)}
-        if kind == "cost":
-            figures = {name: amount / NANOS for name, amount in figures.items()}  # type: ignore[misc]
-        what = "cost_usd" if kind == "cost" else kind
+        what, _ = in_its_unit(kind, limit)
+        shown = {name: in_its_unit(kind, amount)[1] for name, amount in figures.items()}
         route = account.request_class or None
-        rows.append({"org": tenant.org, "route": route, "day": day, "zone": tenant.daily.zone, "what": what, **figures})
+        rows.append({"org": tenant.org, "route": route, "day": day, "zone": tenant.daily.zone, "what": what, **shown})
     return rows
 
 
@@ -78,9 +77,11 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
     table = Table("tenant", "route", "day", "what", "limit", "used", "reserved", "left")
     for row in rows:
-        figures = [f"{row[name]:.4f}" if row["what"] == "cost_usd" else str(row[name]) for name in _FIGURES]
+        digits = _DIGITS.get(row["what"])
+        figures = [str(row[name]) if digits is None else f"{row[name]:.{digits}f}" for name in _FIGURES]
         table.add_row(row["org"], row["route"] or "", row["day"], row["what"], *figures)
     Console().print(table)
 
 
+_DIGITS = {"cost_usd": 4, "latency_seconds": 1}
 _FIGURES = ("limit", "used", "reserved", "left")

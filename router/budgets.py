@@ -1,6 +1,6 @@
 """How much of a day's budget may a step take, how much did it take, and is that much left? Whole numbers: sums of them are exact.
 
-Money is counted in billionths of a dollar and rounded up, so that no sum of small amounts is lost.
+Money is counted in billionths of a dollar, time in thousandths of a second; both are rounded up, so that no sum of small amounts is lost.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,21 @@ from pydantic import Field
 from router.bundle.files import DailyBudget, Price, TenantSpec
 from router.contract import AttemptEnded, Frozen
 
-Kind = Literal["cost", "input_tokens", "output_tokens", "tool_calls", "context_chunks"]
+Kind = Literal["cost", "latency", "input_tokens", "output_tokens", "tool_calls", "context_chunks"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 NANOS: Final = 1_000_000_000
+MILLIS: Final = 1_000
+_UNITS: Final[dict[Kind, tuple[str, int]]] = {"cost": ("cost_usd", NANOS), "latency": ("latency_seconds", MILLIS)}
+"""What a bundle calls a kind that is counted in parts, and how many parts make one."""
 _NANOS_PER_TOKEN: Final = 1_000
 """Billionths of a dollar a token, for each dollar a million tokens."""
 
 
 class Amounts(Frozen):
-    """What is taken: billionths of a dollar, tokens in and out, calls of tools, retrieved chunks."""
+    """What is taken: billionths of a dollar, milliseconds of lanes' time, tokens in and out, calls of tools, retrieved chunks."""
 
     cost: int = Field(default=0, ge=0)
+    latency: int = Field(default=0, ge=0)
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     tool_calls: int = Field(default=0, ge=0)
@@ -42,11 +46,17 @@ class Amounts(Frozen):
         """The money in dollars."""
         return self.cost / NANOS
 
+    @property
+    def latency_seconds(self) -> float:
+        """The lanes' time in seconds."""
+        return self.latency / MILLIS
+
 
 class Limits(Frozen):
-    """What a day may take; None: not limited. Money in billionths of a dollar."""
+    """What a day may take; None: not limited. Money in billionths of a dollar, time in milliseconds."""
 
     cost: int | None = Field(default=None, ge=0)
+    latency: int | None = Field(default=None, ge=0)
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     tool_calls: int | None = Field(default=None, ge=0)
@@ -82,9 +92,25 @@ class Lacking:
 
     def says(self) -> str:
         """Say it for people."""
-        left, wanted = (f"${one / NANOS:.4f}" if self.kind == "cost" else str(one) for one in (self.left, self.wanted))
-        what = self.kind.replace("_", " ")
+        left, wanted = _said(self.kind, self.left), _said(self.kind, self.wanted)
+        what = "lane time" if self.kind == "latency" else self.kind.replace("_", " ")
         return f"the day's budget of {self.account} has {left} of {what} left, {wanted} may be needed"
+
+
+def _said(kind: Kind, amount: int) -> str:
+    match kind:
+        case "cost":
+            return f"${amount / NANOS:.4f}"
+        case "latency":
+            return f"{amount / MILLIS:.1f} s"
+        case "input_tokens" | "output_tokens" | "tool_calls" | "context_chunks":
+            return str(amount)
+
+
+def in_its_unit(kind: Kind, amount: int) -> tuple[str, int | float]:
+    """Return what a bundle calls this kind, and so much of it in dollars, seconds, or as it is counted."""
+    name, parts = _UNITS.get(kind, (kind, 1))
+    return name, amount if parts == 1 else amount / parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +135,12 @@ class Held:
 
 def limits_of(daily: DailyBudget) -> Limits:
     """Return a bundle's limits in whole numbers."""
-    cost = None if daily.cost_usd is None else round(daily.cost_usd * NANOS)
-    return Limits(cost=cost, **{kind: getattr(daily, kind) for kind in KINDS if kind != "cost"})
+    limits: dict[Kind, int | None] = {}
+    for kind in KINDS:
+        name, parts = _UNITS.get(kind, (kind, 1))
+        limit = getattr(daily, name)
+        limits[kind] = None if limit is None else round(limit * parts)
+    return Limits(**limits)
 
 
 def accounts_of(tenant: TenantSpec) -> tuple[Account, ...]:
@@ -141,11 +171,19 @@ def cost_of(price: Price, input_tokens: int, output_tokens: int, cached_tokens: 
     return ceil(usd * _NANOS_PER_TOKEN - 1e-6)
 
 
-def most_of_attempt(price: Price, input_tokens: int, output_tokens: int) -> Amounts:
-    """Return what an attempt may take at most: the whole prompt, and an answer of full length."""
+def most_of_attempt(price: Price, input_tokens: int, output_tokens: int, seconds: float) -> Amounts:
+    """Return what an attempt may take at most: the whole prompt, an answer of full length, and all the time that it is given."""
     return Amounts(
-        cost=cost_of(price, input_tokens, output_tokens), input_tokens=input_tokens, output_tokens=output_tokens
+        cost=cost_of(price, input_tokens, output_tokens),
+        latency=millis_of(seconds),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
     )
+
+
+def millis_of(seconds: float) -> int:
+    """Return a time in milliseconds, rounded up."""
+    return ceil(max(0.0, seconds) * MILLIS - 1e-6)
 
 
 def most_of_call(cost_usd: float) -> Amounts:
@@ -154,12 +192,13 @@ def most_of_call(cost_usd: float) -> Amounts:
 
 
 def used_by(ended: AttemptEnded, reserved: Amounts, *, reached: bool) -> Amounts:
-    """Return what an attempt took: what its usage says; all that was reserved, where it was cut off before it said.
+    """Return what an attempt took: what its usage says; all that was reserved, where it was cut off before it said. Its time is known.
 
     `reached`: whether the lane got the call at all; where it did not, nothing was taken.
     """
     if not reached:
         return Amounts()
+    reserved = reserved.model_copy(update={"latency": millis_of(ended.seconds)})
     if ended.input_tokens is None or ended.output_tokens is None:
         return reserved
     cost = reserved.cost if ended.cost_usd is None else ceil(ended.cost_usd * NANOS - 1e-6)

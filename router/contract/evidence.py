@@ -175,7 +175,7 @@ class Checked(Frozen):
 
 
 class BudgetSettled(Frozen):
-    """What this request took of its tenant's budget: US dollars, tokens, tool calls and chunks."""
+    """What this request took of its tenant's budget: US dollars, tokens, tool calls, chunks, and lanes' time."""
 
     kind: Literal["budget_settled"] = "budget_settled"
     org: str
@@ -184,6 +184,7 @@ class BudgetSettled(Frozen):
     output_tokens: int
     tool_calls: int
     context_chunks: int
+    latency_seconds: float = 0.0
 
 
 class AttemptStarted(Frozen):

@@ -29,13 +29,13 @@ class Spending:
         self._held: Held | None = None
 
     async def reserve(self, call: LaneCall, route: str) -> None:
-        """Set aside the whole prompt, an answer of full length and their price. Raises `BudgetExhausted`, `StateUnavailable`."""
+        """Set aside the prompt, an answer of full length, their price and the time left. Raises `BudgetExhausted`, `StateUnavailable`."""
         run = self._run
         if run.purse is None:
             return
         tokens = estimate_tokens(run.request.model_copy(update={"messages": call.messages}))
         output_tokens = call.max_tokens if run.request.task == "generate" else 0
-        most = most_of_attempt(run.bundle.lanes[call.lane].price, tokens, output_tokens)
+        most = most_of_attempt(run.bundle.lanes[call.lane].price, tokens, output_tokens, call.deadline_seconds)
         self._held = await set_aside(run, route, call.lane, most, call.deadline_seconds)
 
     def settle(self, ended: AttemptEnded, *, reached: bool) -> None:
@@ -84,4 +84,5 @@ def settled(org: str, used: Amounts) -> BudgetSettled:
         output_tokens=used.output_tokens,
         tool_calls=used.tool_calls,
         context_chunks=used.context_chunks,
+        latency_seconds=used.latency_seconds,
     )

@@ -56,6 +56,7 @@ def spent_sentences(evidence: Evidence) -> Iterator[str]:
             count(spent.input_tokens + spent.output_tokens, "token"),
             *([count(spent.tool_calls, "tool call")] if spent.tool_calls else []),
             *([count(spent.context_chunks, "passage")] if spent.context_chunks else []),
+            *([f"{seconds(spent.latency_seconds)} of lane time"] if spent.latency_seconds else []),
             *([f"${spent.cost_usd:.4f}"] if spent.cost_usd else []),
         ]
         yield f"Of {spent.org}'s budget for the day it took {listed(parts)}."

@@ -17,7 +17,7 @@ from serving.budgets.accounts import BudgetAccounts
 from serving.budgets.wire import Reserve, Settle
 
 STARTER = Path("config/starter").resolve()
-LIMITED = """    daily: {cost_usd: 2.0, output_tokens: 1000, zone: Europe/Berlin}
+LIMITED = """    daily: {cost_usd: 2.0, latency_seconds: 90, output_tokens: 1000, zone: Europe/Berlin}
     daily_by_route:
       everyday_easy: {tool_calls: 5}
 """
@@ -57,17 +57,19 @@ def test_what_is_used_reserved_and_left_is_shown(lane: Any, bundle: Path, tmp_pa
                 trace_id="0" * 32,
                 accounts=(Account(org="local", limits=Limits()),),
                 day=day,
-                amounts=Amounts(cost=500_000_000, output_tokens=300),
+                amounts=Amounts(cost=500_000_000, latency=30_000, output_tokens=300),
                 lapse_seconds=600,
             )
         )
-    accounts.settle(Settle(id="a", used=Amounts(cost=250_000_000, output_tokens=100)))
+    accounts.settle(Settle(id="a", used=Amounts(cost=250_000_000, latency=1_500, output_tokens=100)))
     accounts.close()
 
     found = rows(lane("--bundle", str(bundle), "--json"))
 
     cost, tokens, calls = found["cost_usd"], found["output_tokens"], found["tool_calls"]
     assert (cost["limit"], cost["used"], cost["reserved"], cost["left"]) == (2.0, 0.25, 0.5, 1.25)
+    time_ = found["latency_seconds"]
+    assert (time_["limit"], time_["used"], time_["reserved"], time_["left"]) == (90.0, 1.5, 30.0, 58.5)
     assert (tokens["used"], tokens["reserved"], tokens["left"]) == (100, 300, 600)
     assert (calls["left"], calls["used"], calls["zone"]) == (5, 0, "Europe/Berlin")
     assert (cost["route"], calls["route"] is None) == (None, False)

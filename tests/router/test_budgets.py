@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.budgets import (
+    KINDS,
     NANOS,
     Account,
     Amounts,
+    Kind,
     Limits,
     cost_of,
     day_of,
+    in_its_unit,
     lacking,
     limits_of,
+    millis_of,
     most_of_attempt,
     seconds_to_the_days_end,
     used_by,
@@ -73,25 +77,51 @@ def test_a_step_that_takes_nothing_of_a_kind_goes_on_when_that_kind_is_overdrawn
 
 
 def test_limits_are_the_bundle_s_in_whole_numbers() -> None:
-    assert limits_of(DailyBudget(cost_usd=0.25, tool_calls=3)) == Limits(cost=NANOS // 4, tool_calls=3)
+    daily = DailyBudget(cost_usd=0.25, latency_seconds=1.5, tool_calls=3)
+
+    assert limits_of(daily) == Limits(cost=NANOS // 4, latency=1500, tool_calls=3)
+
+
+def test_lane_time_that_is_lacking_is_told_in_seconds() -> None:
+    account = Account(org="acme", limits=Limits(latency=60_000))
+
+    short = lacking(account, Amounts(latency=15_000), most_of_attempt(PRICE, 0, 0, 120.0))
+
+    assert short is not None
+    assert short.says() == "the day's budget of acme has 45.0 s of lane time left, 120.0 s may be needed"
+
+
+@given(st.lists(st.floats(0, 1000), max_size=20))
+def test_the_times_of_the_parts_are_never_less_than_the_whole(parts: list[float]) -> None:
+    assert sum(map(millis_of, parts)) >= sum(parts) * 1000 - 0.001
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_shown_in_the_unit_that_the_bundle_limits_it_in(kind: Kind) -> None:
+    name, amount = in_its_unit(kind, limits_of(DailyBudget.model_validate({in_its_unit(kind, 0)[0]: 3})).of(kind) or 0)
+
+    assert name in DailyBudget.model_fields
+    assert amount == 3
 
 
 def test_an_attempt_takes_what_its_usage_says() -> None:
-    reserved = most_of_attempt(PRICE, 100, 500)
+    reserved = most_of_attempt(PRICE, 100, 500, 120.0)
 
     used = used_by(ended(input_tokens=80, output_tokens=20, cost_usd=0.0004), reserved, reached=True)
 
-    assert used == Amounts(cost=400_000, input_tokens=80, output_tokens=20)
+    assert used == Amounts(cost=400_000, latency=1000, input_tokens=80, output_tokens=20)
 
 
-def test_an_attempt_that_broke_before_it_said_takes_all_that_was_reserved() -> None:
-    reserved = most_of_attempt(PRICE, 100, 500)
+def test_an_attempt_that_broke_before_it_said_takes_all_that_was_reserved_and_the_time_that_it_took() -> None:
+    reserved = most_of_attempt(PRICE, 100, 500, 120.0)
 
-    assert used_by(ended(ended="connection"), reserved, reached=True) == reserved
+    used = used_by(ended(ended="connection", seconds=7.0004), reserved, reached=True)
+
+    assert used == reserved.model_copy(update={"latency": 7001})
 
 
 def test_an_attempt_that_reached_nobody_takes_nothing() -> None:
-    assert used_by(ended(ended="connection"), most_of_attempt(PRICE, 100, 500), reached=False) == Amounts()
+    assert used_by(ended(ended="connection"), most_of_attempt(PRICE, 100, 500, 120.0), reached=False) == Amounts()
 
 
 @pytest.mark.parametrize(

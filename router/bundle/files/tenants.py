@@ -44,9 +44,13 @@ class ApiKey(Frozen):
 
 
 class DailyBudget(Frozen):
-    """What a tenant may use in one day of its `zone` (an IANA name). None: without limit."""
+    """What a tenant may use in one day of its `zone` (an IANA name). None: without limit.
+
+    `latency_seconds`: for how long in all its requests may keep lanes busy.
+    """
 
     cost_usd: float | None = Field(default=None, ge=0)
+    latency_seconds: float | None = Field(default=None, ge=0)
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     tool_calls: int | None = Field(default=None, ge=0)

@@ -47,7 +47,31 @@ def test_a_stream_that_broke_takes_all_that_was_reserved() -> None:
         bench(purse, ("far", START), far=[(LEFT,), (TextDelta("Hel"),), LaneUnreachable("far", "cut")]).play()
 
     (held, used) = purse.settled[0]
-    assert used == held.amounts
+    assert held.amounts.latency == 120_000
+    assert used == held.amounts.model_copy(update={"latency": 0})
+
+
+def test_the_time_that_a_lane_took_is_counted_whatever_it_said() -> None:
+    purse = MemoryPurse(Limits(latency=300_000))
+
+    def slow(_: Any) -> Any:
+        played.clock.advance(2.5)
+        yield from SAID
+
+    played = bench(purse, ("far", START), far=slow)
+    played.play()
+
+    assert purse.spent.latency == 2500
+    assert [one.latency_seconds for one in played.kept(BudgetSettled)] == [2.5]
+
+
+def test_when_the_lanes_time_of_the_day_is_gone_no_lane_answers() -> None:
+    purse = MemoryPurse(Limits(latency=60_000))
+
+    with pytest.raises(BudgetExhausted, match=r"60\.0 s of lane time left, 120\.0 s may be needed"):
+        bench(purse, ("far", START), ("near", ("timeout",)), far=SAID, near=HELLO).play()
+
+    assert purse.settled == []
 
 
 def test_what_never_left_takes_nothing() -> None:
