@@ -19,11 +19,13 @@ import yaml
 
 from tests.e2e.systems import MODEL, RunningSystem, lane, running_system
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 STARTER = Path("config/starter")
 ENGINE = "VLLM::EngineCore"
 STALL_SECONDS = 10
+START_SECONDS = 480
+"""An engine that starts beside a busy one has little of two cores."""
 DEADLINE_SECONDS = 60
 LONG_PROMPT = "word " * 1900
 SCALING = {
@@ -166,13 +168,13 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
     async def story(client: Client) -> None:
         async with client.load(1):
             async with client.load(9):
-                await until(lambda: state(system)["running"] == 2, 180)
+                await until(lambda: state(system)["running"] == 2, START_SECONDS)
                 calm = len(client.answers)
                 before = engines(system)
                 hung = before[0]
                 hung.send_signal(signal.SIGSTOP)
                 await until(lambda: not hung.is_running(), 4 * STALL_SECONDS + 10)
-                await until(lambda: state(system)["running"] == 2 and bool(set(engines(system)) - set(before)), 240)
+                await until(lambda: state(system)["running"] == 2 and bool(set(engines(system)) - set(before)), START_SECONDS)
                 long = [
                     asyncio.create_task(client.ask("fast_small", "Tell a long story.", tokens=300, deadline=150))
                     for _ in range(2)
