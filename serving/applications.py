@@ -7,7 +7,7 @@ its replicas out of the proxy's reach until they are reconfigured, and a small b
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final
+from typing import Final
 
 import ray
 from ray import serve
@@ -23,6 +23,7 @@ from serving.private.deployment import deployment_name
 from serving.private.placement import Placement, placement_of
 from serving.roll import DidNotStart
 from serving.settings import Settings
+from serving.statuses import DEPLOY_FAILED, RUNNING, ApplicationState, application_states
 from serving.surge import NoRoom, check_memory, memory_bytes
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Applications:
 
     def start(self, bundle: Bundle, version: InService) -> frozenset[str]:
         """Deploy what this version needs and does not run yet; returns at once, with the names of what was started."""
-        running = _statuses()
+        running = application_states()
         targets = {
             version.models[spec.name]: self._deploy(_as_many_as_now(spec, running), self._settings.models / spec.folder)
             for spec in bundle.models.values()
@@ -63,13 +64,13 @@ class Applications:
     def wait_until_settled(self, version: InService) -> None:
         """Return once each model runs or was given up: the others serve all the same. Raises `DidNotStart` where nothing would serve."""
         while True:
-            found = _statuses()
-            states = {name: _word(found[name].status) if name in found else "" for name in {APP, *version.applications}}
-            failed = {name for name, state in states.items() if state == "DEPLOY_FAILED"}
+            found = application_states()
+            states = {name: found[name].status if name in found else "" for name in {APP, *version.applications}}
+            failed = {name for name, state in states.items() if state == DEPLOY_FAILED}
             models = set(version.models.values())
             if failed - models or (models and failed >= models):
-                raise DidNotStart("; ".join(f"{name}: {_because(found[name])}" for name in sorted(failed)))
-            if all(state in {"RUNNING", "DEPLOY_FAILED"} for state in states.values()):
+                raise DidNotStart("; ".join(f"{name}: {found[name].because}" for name in sorted(failed)))
+            if all(state in {RUNNING, DEPLOY_FAILED} for state in states.values()):
                 return
             _wait(_POLL_SECONDS)
 
@@ -83,24 +84,22 @@ class Applications:
         wait = stopped or _wait
         deadline = None if seconds is None else time.monotonic() + seconds
         while True:
-            found = _statuses()
+            found = application_states()
             states = {name: found.get(name) for name in {APP, *version.applications}}
-            if all(state is not None and _word(state.status) == "RUNNING" for state in states.values()):
+            if all(state is not None and state.status == RUNNING for state in states.values()):
                 return
             for name, state in states.items():
-                if state is not None and _word(state.status) == "DEPLOY_FAILED":
+                if state is not None and state.status == DEPLOY_FAILED:
                     raise DidNotStart(f"{name}: {state.message}")
             if deadline is not None and time.monotonic() > deadline:
-                late = sorted(
-                    name for name, state in states.items() if state is None or _word(state.status) != "RUNNING"
-                )
+                late = sorted(name for name, state in states.items() if state is None or state.status != RUNNING)
                 raise DidNotStart(f"not running within {seconds:g} s: {', '.join(late)}")
             if wait(_POLL_SECONDS):
                 raise DidNotStart("told to stop meanwhile")
 
     def check_room(self, specs: Collection[ModelSpec]) -> None:
         """Reserve room for these models' first replicas, as they will be placed, and let go of it. Raises `NoRoom`."""
-        running = _statuses()
+        running = application_states()
         specs = [_as_many_as_now(spec, running) for spec in specs]
         if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
             folders = {spec.name: memory_bytes(spec, self._settings.models / spec.folder) for spec in specs}
@@ -120,30 +119,26 @@ class Applications:
     @property
     def ingress_replicas(self) -> int:
         """How many replicas of the ingress run now."""
-        entry = _statuses().get(APP)
-        if entry is None:
-            return 0
-        states = entry.deployments["ingress"].replica_states
-        return sum(count for state, count in states.items() if _word(state) == "RUNNING")
+        entry = application_states().get(APP)
+        return 0 if entry is None else entry.deployments["ingress"].count(RUNNING)
 
     def end_others(self, version: InService) -> None:
         """End what an earlier run left on a cluster that outlived it."""
-        self.end(_statuses().keys() - {APP} - version.applications)
+        self.end(application_states().keys() - {APP} - version.applications)
 
     def end(self, names: Collection[str]) -> None:
         """Delete applications that run; returns once they are gone."""
-        for name in sorted(_statuses().keys() & names):
+        for name in sorted(application_states().keys() & names):
             try:
                 serve.delete(name)
             except TimeoutError as error:
                 log.warning("%s", error)
 
 
-def _as_many_as_now(spec: ModelSpec, applications: Mapping[str, Any]) -> ModelSpec:
+def _as_many_as_now(spec: ModelSpec, applications: Mapping[str, ApplicationState]) -> ModelSpec:
     """A model that is being exchanged starts with as many replicas as its old version has: its load does not begin anew."""
     name = deployment_name(spec.name)
-    states = [status.deployments[name].replica_states for status in applications.values() if name in status.deployments]
-    now = [sum(count for state, count in one.items() if _word(state) == "RUNNING") for one in states]
+    now = [one.deployments[name].count(RUNNING) for one in applications.values() if name in one.deployments]
     return spec.starting_with(max(now, default=0))
 
 
@@ -157,20 +152,6 @@ def _worth_saying(resources: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(
         (name, amount) for name, amount in resources.items() if name in {"CPU", "GPU"} or name.startswith("gpu_")
     )
-
-
-def _statuses() -> Mapping[str, Any]:
-    applications: Mapping[str, Any] = serve.status().applications
-    return applications
-
-
-def _because(application: Any) -> str:
-    """Return what Serve says of an application's deployments, which is more than it says of the application."""
-    return " ".join([str(application.message), *(str(one.message) for one in application.deployments.values())])
-
-
-def _word(state: Any) -> str:
-    return str(getattr(state, "value", state))
 
 
 def _wait(seconds: float) -> bool:

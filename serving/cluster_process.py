@@ -14,11 +14,10 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import ray
 from ray import serve
@@ -37,6 +36,7 @@ from serving.processes import Brood, die_with_parent
 from serving.roll import Rolls
 from serving.settings import Settings
 from serving.status import Roll, Status, write_status
+from serving.statuses import application_states
 from serving.supervisor import TRY_AGAIN
 from serving.unfit import altered_models, refused_models
 
@@ -151,27 +151,23 @@ def _join_ray(address: str) -> None:
 
 def _status(settings: Settings, version: InService, models: Collection[ModelSpec], roll: Roll | None) -> Status:
     """What Serve says of its deployments now. A model that is being exchanged is in two applications: both are counted."""
-    applications: Mapping[str, Any] = serve.status().applications
+    applications = application_states()
     replicas: dict[str, Counter[str]] = {}
     for application in applications.values():
         for name, deployment in application.deployments.items():
             counted = replicas.setdefault(name, Counter())
-            counted.update({_word(state): count for state, count in deployment.replica_states.items()})
+            counted.update(deployment.replicas)
     entry = applications.get(APP)
     return Status(
         phase="running",
         bundle_hash=version.bundle_hash,
         roll=roll,
-        application=_word(entry.status) if entry is not None else None,
+        application=entry.status if entry is not None else None,
         replicas={name: dict(counted) for name, counted in replicas.items()},
         models=model_statuses(models, applications),
         refused=refused_models(version, applications, settings.models),
         altered=altered_models(models, settings.models),
     )
-
-
-def _word(state: Any) -> str:
-    return str(getattr(state, "value", state))
 
 
 def main() -> None:

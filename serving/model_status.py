@@ -1,7 +1,6 @@
 """How many replicas has each model, how many should it have, and why? For `lane status` and the metrics; asked by the cluster process."""
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import Gauge
 
@@ -9,6 +8,7 @@ from models.spec import ModelSpec
 from serving.private.deployment import deployment_name
 from serving.private.scaling_log import read_replaced, read_scaling_log
 from serving.status import ModelStatus
+from serving.statuses import RUNNING, STARTING, ApplicationState
 
 _replicas = Gauge(
     "lane_model_replicas",
@@ -18,8 +18,8 @@ _replicas = Gauge(
 )
 
 
-def model_statuses(models: Iterable[ModelSpec], applications: Mapping[str, Any]) -> dict[str, ModelStatus]:
-    """Return the models' scaling, `applications` being those of `serve.status()`. A model in two of them is being exchanged."""
+def model_statuses(models: Iterable[ModelSpec], applications: Mapping[str, ApplicationState]) -> dict[str, ModelStatus]:
+    """Return the models' scaling, `applications` being those of the cluster. A model in two of them is being exchanged."""
     found = {model.name: _status(model, applications) for model in models}
     for name, status in found.items():
         _replicas.labels(name, "running").set(status.running)
@@ -27,12 +27,12 @@ def model_statuses(models: Iterable[ModelSpec], applications: Mapping[str, Any])
     return found
 
 
-def _status(model: ModelSpec, applications: Mapping[str, Any]) -> ModelStatus:
+def _status(model: ModelSpec, applications: Mapping[str, ApplicationState]) -> ModelStatus:
     name = deployment_name(model.name)
     owners = {owner: status.deployments[name] for owner, status in applications.items() if name in status.deployments}
-    running = sum(_count(one.replica_states, {"RUNNING"}) for one in owners.values())
+    running = sum(one.count(RUNNING) for one in owners.values())
     # The first replica of a model at nothing is started before the autoscaler is asked, and so before its log knows.
-    coming = sum(_count(one.replica_states, {"RUNNING", "STARTING"}) for one in owners.values())
+    coming = sum(one.count(RUNNING, STARTING) for one in owners.values())
     logs = [log for owner in owners if model.scaling and (log := read_scaling_log(owner, name))]
     steps = sorted((step for log in logs for step in log.steps), key=lambda step: step.at)
     return ModelStatus(
@@ -45,7 +45,3 @@ def _status(model: ModelSpec, applications: Mapping[str, Any]) -> ModelStatus:
             sorted((one for owner in owners for one in read_replaced(owner, name)), key=lambda replaced: replaced.at)
         ),
     )
-
-
-def _count(states: Mapping[Any, int], wanted: Set[str]) -> int:
-    return sum(count for state, count in states.items() if getattr(state, "value", state) in wanted)

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from models.spec import ModelSpec
 from models.weights.seal import read_seal
 from models.weights.starts import read_starts
 from serving.in_service import InService
+from serving.statuses import DEPLOY_FAILED, ApplicationState
 
 
-def refused_models(version: InService, applications: Mapping[str, Any], models: Path) -> dict[str, str]:
+def refused_models(version: InService, applications: Mapping[str, ApplicationState], models: Path) -> dict[str, str]:
     """Return the models of a version that Serve has given up, each with the reason: the replica's own words where this machine has them."""
     failed = {
         name: applications[application]
         for name, application in version.models.items()
-        if application in applications and _word(applications[application].status) == "DEPLOY_FAILED"
+        if application in applications and applications[application].status == DEPLOY_FAILED
     }
-    return {name: _last_refusal(models, name) or _serve_says(one) for name, one in failed.items()}
+    return {name: _last_refusal(models, name) or one.because for name, one in failed.items()}
 
 
 def altered_models(specs: Iterable[ModelSpec], models: Path) -> dict[str, str]:
@@ -29,12 +29,3 @@ def altered_models(specs: Iterable[ModelSpec], models: Path) -> dict[str, str]:
 def _last_refusal(models: Path, name: str) -> str | None:
     starts = read_starts(models, name)
     return starts[-1].refused if starts else None
-
-
-def _serve_says(application: Any) -> str:
-    said = [str(one.message).strip() for one in application.deployments.values() if one.message]
-    return "\n".join(said) or str(application.message)
-
-
-def _word(state: Any) -> str:
-    return str(getattr(state, "value", state))

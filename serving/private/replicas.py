@@ -8,10 +8,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from models.spec import ModelSpec
+from serving.statuses import RUNNING, application_states
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,7 @@ def matter(models: Iterable[ModelSpec]) -> bool:
 
 def _running() -> dict[tuple[str, str], int]:
     return {
-        (application, name): sum(
-            count for state, count in one.replica_states.items() if getattr(state, "value", state) == "RUNNING"
-        )
-        for application, status in serve.status().applications.items()
-        for name, one in status.deployments.items()
+        (application, name): deployment.count(RUNNING)
+        for application, state in application_states().items()
+        for name, deployment in state.deployments.items()
     }

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -13,6 +11,7 @@ from models.spec import ModelSpec
 from models.weights.starts import Start, record_start
 from models.weights.verify import admit
 from serving.in_service import InService
+from serving.statuses import ApplicationState, DeploymentState
 from serving.unfit import altered_models, refused_models
 
 NOW = datetime(2026, 11, 24, 19, tzinfo=UTC)
@@ -21,8 +20,8 @@ VERSION = InService(
 )
 
 
-def _application(status: str, said: str = "") -> Any:
-    return SimpleNamespace(status=status, message="", deployments={"d": SimpleNamespace(message=said)})
+def _application(status: str, said: str = "") -> ApplicationState:
+    return ApplicationState(status, "", {"d": DeploymentState({}, said)})
 
 
 def _start(model: str, refused: str | None) -> Start:
