@@ -69,7 +69,7 @@ check: $(INSTALLED)  ## Lint, format, types, import contracts, generated pages, 
 e2e: setup  ## The slow tests, and those that need the running cluster and the real engine
 	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
 	$(BIN)/pytest -q -n logical -m "slow and not exam"
-	$(BIN)/pytest -m "e2e and not exam"
+	$(BIN)/pytest tests/e2e -m "not exam"
 
 exam: setup check  ## Everything, also what is long
 	@echo "Not run here: hosted providers with real keys, GPU builds."
