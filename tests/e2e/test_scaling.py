@@ -174,7 +174,9 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
                 hung = before[0]
                 hung.send_signal(signal.SIGSTOP)
                 await until(lambda: not hung.is_running(), 4 * STALL_SECONDS + 10)
-                await until(lambda: state(system)["running"] == 2 and bool(set(engines(system)) - set(before)), START_SECONDS)
+                await until(
+                    lambda: state(system)["running"] == 2 and bool(set(engines(system)) - set(before)), START_SECONDS
+                )
                 long = [
                     asyncio.create_task(client.ask("fast_small", "Tell a long story.", tokens=300, deadline=150))
                     for _ in range(2)
