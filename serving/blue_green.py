@@ -22,7 +22,6 @@ from router.contract import Frozen
 from router.errors import RouterError
 from serving.change.durable import write_durably
 from serving.evidence_schema import Outlook
-from serving.roll import longest_seconds
 from serving.settings import Settings
 from serving.status import supervisor_of
 from serving.surge import NoRoom, check_memory, memory_bytes
@@ -119,7 +118,7 @@ def upgrade(settings: Settings, python: str, port: int, environment: Mapping[str
         raise UpgradeRefused(f"the address does not move: {error}") from error
     _stand(settings, moved)
     say(f"waiting for {old}'s last request")
-    _drain(address, old, longest_seconds(bundle) + _DRAIN_MARGIN_SECONDS)
+    _drain(address, old, bundle.longest_seconds + _DRAIN_MARGIN_SECONDS)
     say(f"ending {old}")
     _stop(settings, standing.systems[old], environment)
     return moved

@@ -15,7 +15,6 @@ from models.errors import FolderUnfit
 from models.manifest import weights_hash
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
-from router.contract import Budgets
 from router.errors import RouterError
 from serving.change.errors import HistoryBroken
 from serving.change.store import Store
@@ -210,7 +209,7 @@ class Rolls:
 
     def _drain(self, version: InService) -> None:
         """Wait until no request runs under the old version; no longer than any of its requests may take."""
-        deadline = time.monotonic() + longest_seconds(self._bundle) + _DRAIN_MARGIN_SECONDS
+        deadline = time.monotonic() + self._bundle.longest_seconds + _DRAIN_MARGIN_SECONDS
         while time.monotonic() < deadline:
             holdings = read_holdings(self._settings)
             if (
@@ -232,12 +231,6 @@ class Rolls:
 
     def _show(self, wanted: str, phase: str) -> bool:
         return self._wait(Roll(bundle_hash=wanted, phase=phase))
-
-
-def longest_seconds(bundle: Bundle) -> float:
-    """Return how long a request may take under this bundle at most."""
-    allowed = [allowance.budgets for route in bundle.routes for allowance in route.allowed.values()]
-    return max((budgets.latency_seconds for budgets in allowed), default=Budgets().latency_seconds)
 
 
 def _all_serve(holdings: list[Holding], version: InService) -> bool:

@@ -1,6 +1,7 @@
 """Where are the nodes, their callers and the providers? One YAML file a site, apart from the bundle: policy travels, addresses don't."""
 
-from ipaddress import IPv4Network, IPv6Network
+from collections import Counter
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,10 @@ from router.bundle import Bundle
 from router.contract import Frozen
 from router.errors import RouterError
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+HOST_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
+"""It goes into certificates, units and Ray's resources."""
 _WIDEST: Final = {4: 8, 6: 16}
 """Prefix lengths: a provider's range that is wider names nobody."""
 
@@ -23,13 +27,39 @@ class SiteInvalid(RouterError):
     exit_code = 2
 
 
+class EntryHost(Frozen):
+    """One of the machines that speak TLS with callers. `interface`: where the shared address stands while it is this one's."""
+
+    name: str = Field(pattern=HOST_NAME)
+    address: Address
+    interface: str = Field(default="eth0", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$")
+
+
+class Entry(Frozen):
+    """The TLS entry: several hosts, and one address that is always with one of them. `clients`: who may call it.
+
+    `virtual_router` tells this address apart from others that hosts of the same network share (VRRP).
+    """
+
+    address: Address
+    hosts: tuple[EntryHost, ...] = Field(min_length=2, max_length=8)
+    clients: tuple[Network, ...] = Field(min_length=1)
+    port: int = Field(default=443, ge=1, le=65535)
+    virtual_router: int = Field(default=51, ge=1, le=255)
+
+
 class Site(Frozen):
-    """Networks in CIDR form. `providers`: by the name that the bundle's hosted lanes give. `dns`: resolvers, asked by the door alone."""
+    """Networks in CIDR form. `clients`: who may call the head itself, in plain HTTP.
+
+    `providers`: by the name that the bundle's hosted lanes give. `dns`: resolvers, asked by the door alone.
+    `entry`: where callers come in by TLS.
+    """
 
     nodes: tuple[Network, ...] = Field(min_length=1)
     clients: tuple[Network, ...] = ()
     providers: dict[str, tuple[Network, ...]] = Field(default_factory=dict)
     dns: tuple[Network, ...] = ()
+    entry: Entry | None = None
 
 
 def read_site(file: Path) -> Site:
@@ -44,6 +74,25 @@ def read_site(file: Path) -> Site:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "the file"
         raise SiteInvalid(f"{file}: {where}: {first['msg']}; networks are written as 10.20.0.0/24") from error
+
+
+def entry_of(site: Site) -> Entry | None:
+    """Return the site's TLS entry, if it has one. Raises `SiteInvalid` for hosts that can't be told apart, or that nodes don't hear."""
+    if site.entry is None:
+        return None
+    told_apart = [str(site.entry.address), *(str(host.address) for host in site.entry.hosts)]
+    for what, values in (("address", told_apart), ("name", [host.name for host in site.entry.hosts])):
+        if twice := [value for value, count in Counter(values).items() if count > 1]:
+            raise SiteInvalid(
+                f"entry: the {what} {twice[0]} stands there twice; each host has its own, and they share another"
+            )
+    for host in site.entry.hosts:
+        if not any(host.address in network for network in site.nodes):
+            raise SiteInvalid(
+                f"entry.hosts: {host.name} is {host.address}, outside of `nodes`: what it sends on to the head is plain HTTP, "
+                "so it stands in the nodes' own network"
+            )
+    return site.entry
 
 
 def provider_networks(site: Site, bundle: Bundle) -> tuple[Network, ...]:

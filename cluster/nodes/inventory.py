@@ -8,11 +8,10 @@ from typing import Final, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from cluster.network.site import HOST_NAME
 from router.contract import Frozen
 from router.errors import RouterError
 
-NODE_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
-"""A host's name: it goes into certificates, units and Ray's resources."""
 PLACE: Final = r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 """A site, a jurisdiction or a GPU class as it is written in a resource's name."""
 
@@ -31,7 +30,7 @@ class Node(Frozen):
     may_reach_out: the door may run here, under a user of its own. jurisdiction: as the bundle writes them (`de`, `eu`).
     """
 
-    name: str = Field(pattern=NODE_NAME)
+    name: str = Field(pattern=HOST_NAME)
     gpu: str | None = Field(default=None, min_length=1)
     gpu_count: int = Field(default=0, ge=0, le=64)
     memory_gib: float = Field(gt=0)

@@ -5,8 +5,8 @@ from typing import Final
 
 from pydantic import Field, SecretStr, field_serializer
 
-from cluster.network.site import Network
-from cluster.nodes.inventory import NODE_NAME, Node
+from cluster.network.site import HOST_NAME, Network
+from cluster.nodes.inventory import Node
 from router.contract import Frozen
 
 AUTHORITY_PATH: Final = "/v1/authority"
@@ -20,7 +20,7 @@ class NodeQuestion(Frozen):
 
     token_id: str = Field(max_length=64)
     secret: SecretStr
-    name: str = Field(pattern=NODE_NAME)
+    name: str = Field(pattern=HOST_NAME)
 
     @field_serializer("secret", when_used="json")
     def _told(self, secret: SecretStr) -> str:

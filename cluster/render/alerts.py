@@ -240,6 +240,23 @@ _ENTRANCE: Final = (
     ),
 )
 
+ENTRY_HOST: Final = Alert(
+    name="LaneEntryHostDown",
+    expr='up{job="lane-entry"} == 0',
+    for_seconds=60,
+    severity="ticket",
+    summary="Host {{ $labels.node }} of the TLS entry does not answer",
+    description="The shared address is with another host, and there is one less to take it.",
+    action="There: `systemctl status lane-entry keepalived`; `haproxy -c -f /etc/lane-entry/haproxy.cfg` says what can't be read.",
+    trial=Trial(
+        {'up{job="lane-entry",instance="e:8404",node="e"}': "0x30"},
+        {'up{job="lane-entry",instance="e:8404",node="e"}': "1x18 0x30"},
+        {"job": "lane-entry", "instance": "e:8404", "node": "e"},
+        at=19,
+    ),
+)
+"""Of sites with a TLS entry."""
+
 _DEEP_SCAN: Final = Alert(
     name="LaneDeepScanMiss",
     expr="sum by (category) (increase(lane_deep_scan_misses_total[1h])) > 0",

@@ -8,6 +8,7 @@ from cluster.nodes.inventory import Node
 from cluster.nodes.units import RAY_PORT, metrics_unit, ray_unit
 from cluster.render.dashboards import grafana_files
 from cluster.render.door import DOOR_ADDRESS, door_files
+from cluster.render.entry import entry_files
 from cluster.render.kuberay import kuberay_files
 from cluster.render.prometheus import prometheus_files
 from cluster.render.slurm import slurm_files
@@ -22,7 +23,8 @@ def render(bundle: Bundle, site: Site, nodes: Sequence[Node] | None = None) -> M
     files = dict(render_network(bundle, site))
     if nodes is not None:
         files |= _machines(site, nodes)
-        files |= prometheus_files(bundle, nodes)
+        files |= entry_files(bundle, site, nodes)
+        files |= prometheus_files(bundle, nodes, site.entry.hosts if site.entry is not None else ())
         files |= grafana_files(bundle, nodes)
         door = door_files(bundle)
         files |= kuberay_files(bundle, nodes, DOOR_ADDRESS if door else None)

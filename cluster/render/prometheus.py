@@ -7,9 +7,11 @@ from typing import Any, Final
 import yaml
 
 from cluster.network.policies import INGRESS_PORT
+from cluster.network.site import EntryHost
 from cluster.nodes.inventory import Node
 from cluster.nodes.units import NODE_METRICS_PORT, RAY_METRICS_PORT
-from cluster.render.alerts import Alert, alerts
+from cluster.render.alerts import ENTRY_HOST, Alert, alerts
+from cluster.render.entry import ENTRY_STATUS_PORT
 from router.bundle import Bundle
 
 _DCGM_PORT: Final = 9400
@@ -18,11 +20,14 @@ _RULES: Final = "lane-rules.yaml"
 _LABEL: Final = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 
 
-def prometheus_files(bundle: Bundle, nodes: Sequence[Node]) -> Mapping[str, str]:
-    """Return the scrape configuration, the alert rules, and the trial of each rule (`promtool test rules`)."""
-    rules = alerts(bundle, nodes)
+def prometheus_files(bundle: Bundle, nodes: Sequence[Node], entry: Sequence[EntryHost] = ()) -> Mapping[str, str]:
+    """Return the scrape configuration, the alert rules, and the trial of each rule (`promtool test rules`).
+
+    `entry`: the hosts of the TLS entry.
+    """
+    rules = [*alerts(bundle, nodes), *([ENTRY_HOST] if entry else [])]
     return {
-        "prometheus/prometheus.yaml": _yaml(_scrape_config(nodes)),
+        "prometheus/prometheus.yaml": _yaml(_scrape_config(nodes, entry)),
         f"prometheus/{_RULES}": _yaml({"groups": [{"name": "lane", "rules": [_rule(one) for one in rules]}]}),
         "prometheus/lane-rules.test.yaml": _yaml(
             {
@@ -34,7 +39,7 @@ def prometheus_files(bundle: Bundle, nodes: Sequence[Node]) -> Mapping[str, str]
     }
 
 
-def _scrape_config(nodes: Sequence[Node]) -> Mapping[str, Any]:
+def _scrape_config(nodes: Sequence[Node], entry: Sequence[EntryHost]) -> Mapping[str, Any]:
     """Return the configuration. Without a head in the inventory, the first node of Ray is taken to be it."""
     members = [node for node in nodes if node.in_ray]
     head = next((node for node in members if node.head), members[0] if members else None)
@@ -50,18 +55,28 @@ def _scrape_config(nodes: Sequence[Node]) -> Mapping[str, Any]:
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": [_RULES],
         "scrape_configs": [
-            {"job_name": job, "static_configs": [_target(node, port) for node in found]}
-            for job, port, found in scraped
-            if found
+            *(
+                {"job_name": job, "static_configs": [_target(node, port) for node in found]}
+                for job, port, found in scraped
+                if found
+            ),
+            *([{"job_name": "lane-entry", "static_configs": [_entry_target(host) for host in entry]}] if entry else []),
         ],
     }
 
 
+def _entry_target(host: EntryHost) -> Mapping[str, Any]:
+    return {"targets": [_reached_at(str(host.address), ENTRY_STATUS_PORT)], "labels": {"node": host.name}}
+
+
+def _reached_at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _target(node: Node, port: int) -> Mapping[str, Any]:
-    host = str(node.address or node.name)
     labels = {"node": node.name, "site": node.site, "jurisdiction": node.jurisdiction}
     return {
-        "targets": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
+        "targets": [_reached_at(str(node.address or node.name), port)],
         "labels": labels | ({"gpu_class": node.gpu} if node.gpu else {}),
     }
 

@@ -116,6 +116,12 @@ class Bundle:
     answer_rules: Mapping[str, ContractRules] = field(default_factory=dict)
     indexes: Mapping[str, IndexSpec] = field(default_factory=dict)
 
+    @property
+    def longest_seconds(self) -> float:
+        """How long a request may take at most."""
+        allowed = [allowance.budgets for route in self.routes for allowance in route.allowed.values()]
+        return max((budgets.latency_seconds for budgets in allowed), default=Budgets().latency_seconds)
+
     def rules_of_route(self, route: str) -> ContractRules:
         """Return the rules of the contract that a route names; none where it names none."""
         named = next((one.spec.output_contract.schema_name for one in self.routes if one.spec.id == route), None)

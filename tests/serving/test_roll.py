@@ -20,7 +20,7 @@ from serving.in_service import (
     write_holding,
     write_in_service,
 )
-from serving.roll import DidNotStart, Rolls, longest_seconds
+from serving.roll import DidNotStart, Rolls
 from serving.settings import Settings
 from serving.status import Roll
 from serving.surge import NoRoom
@@ -213,4 +213,4 @@ def test_where_a_gap_was_accepted_the_old_models_end_before_the_new_ones_start(m
 def test_a_request_may_take_as_long_as_the_longest_budget_of_its_version(moving: Moving) -> None:
     budgets = [one.budgets for route in moving.bundle.routes for one in route.allowed.values()]
 
-    assert longest_seconds(moving.bundle) == max(one.latency_seconds for one in budgets)
+    assert moving.bundle.longest_seconds == max(one.latency_seconds for one in budgets)

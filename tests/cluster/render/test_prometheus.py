@@ -29,6 +29,7 @@ def test_each_machine_is_asked_for_what_it_has_and_no_engine_twice(files: Mappin
         "lane-engines": [f"10.20.0.12:{NODE_METRICS_PORT}", f"10.20.0.13:{NODE_METRICS_PORT}"],
         "lane-ray": [f"10.20.0.{last}:{RAY_METRICS_PORT}" for last in (11, 12, 13)],
         "lane-gpu": [f"10.20.0.{last}:9400" for last in (11, 12, 13)],
+        "lane-entry": ["10.20.0.31:8404", "10.20.0.32:8404"],
     }
 
 
