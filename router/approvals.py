@@ -26,13 +26,17 @@ class Binding(Frozen):
 
 
 class Terms(Frozen):
-    """On what terms a yes is asked for: by which key, about data under which label at which risk, whose yes counts, for how long."""
+    """On what terms a yes is asked for: by which key, about data under which label at which risk, whose yes counts, for how long.
+
+    `keep_days`: how long it is remembered, by ID and hash, once it is over.
+    """
 
     asked_by: str
     label: Label
     risk_tier: RiskTier
     approver: ApproverRule = "another"
     seconds: float = Field(default=900.0, gt=0)
+    keep_days: int = Field(default=30, ge=1)
 
 
 class Approval(Frozen):

@@ -124,6 +124,7 @@ class Ingress:
             group.create_task(self._deep.refresh_forever(lambda: self._versions.in_service.hosted))
             group.create_task(self._replicas.refresh_forever(lambda: matter(self._versions.models)))
             group.create_task(self._pulses.refresh_forever(self._rooms.look))
+            group.create_task(self._desk.sweep_forever())
             group.create_task(self._versions.follow_forever())
 
     def _version(self, in_service: InService) -> Version:

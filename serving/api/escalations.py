@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable
 
+import orjson
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from router.contract import Message, TextPart
-from router.errors import BadRequest, ContractViolated, NotPermitted, StateUnavailable, TicketUnknown
+from router.errors import BadRequest, ContractViolated, NotPermitted, StateUnavailable, TicketSettled, TicketUnknown
 from router.validate import validate_answer
 from serving.api.body import MOST_WORDS_BYTES, read_body
 from serving.api.parse import checked, json_object
@@ -69,12 +70,18 @@ class EscalationsApi:
         return answered({"object": "list", "data": data})
 
     async def shown(self, http: Request, name: str) -> Response:
-        """`GET /v1/escalations/ID`: one, with the conversation and, where an answer is to be looked at, its draft."""
+        """`GET /v1/escalations/ID`: one, with the conversation and, where an answer is to be looked at, its draft.
+
+        Also one that is settled, with what was answered, where the plan lets its text be kept.
+        """
         visit = Visit.of(self._version(), http, "answer")
         ticket, parked = await _found(visit, name)
+        _, result = await visit.people.desk.ticket(visit.caller.org, name)
         messages = [{"role": message.role, "content": message.text} for message in parked.request.messages]
         schema = parked.json_schema
         body = {**standing_of(ticket), "messages": messages, "draft": parked.draft, "json_schema": schema}
+        if result is not None:
+            body["result"] = orjson.loads(result.body)
         return answered(body)
 
     async def settled(self, http: Request, name: str) -> Response:
@@ -85,6 +92,8 @@ class EscalationsApi:
         visit = Visit.of(self._version(), http, "answer")
         word = checked(_Word, **json_object(await read_body(http, MOST_WORDS_BYTES)))
         ticket, parked = await _found(visit, name)
+        if ticket.state not in ("waiting", "running"):  # Its text may still be kept.
+            raise TicketSettled(f"request {name} no longer waits: {ticket.state}")
         said, text = word.said(parked.draft)
         if said != "declined":
             _check_contract(parked, text)

@@ -67,7 +67,7 @@ class People:
             if settled.state == "waiting" or (parked := await self.desk.claim(org, name)) is None:
                 return
             if (error := unusable(settled)) is not None:
-                await self.desk.note(settled)
+                await self.desk.sweep()
                 await self.desk.finish(ticket, None, failed(error, ticket.standing.trace_id))
                 return
             went_on = await self.go_on(ticket, parked)

@@ -53,6 +53,7 @@ def standing_of(ticket: Ticket) -> dict[str, Any]:
         "asked_by": standing.asked_by,
         "asked_at": ticket.asked_at,
         "expires_at": ticket.expires_at,
+        "keep": standing.keep.model_dump(mode="json"),
         "outcome": standing.said,
         "settled_by": standing.settled_by,
         "status_url": address_of(ticket),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from router.bundle import Bundle
+from router.bundle.files.demands import less_kept
 from router.bundle.variables import stays_private
 from router.contract import (
     Accepted,
@@ -264,6 +265,7 @@ class Gateway:
             taken = trace.decision.route if trace.decision is not None and grown is not request and not found else None
             decided = await self.planner.decide_again(grown, {"late_findings": found, "route": taken})
             trace.later = join(trace.later, decided.decision.label)
+            trace.keep = less_kept(trace.keep, decided.decision.keep)
             return decided.decision, decided.microseconds
 
         return Run(

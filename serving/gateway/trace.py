@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from router.contract import Chunk, Decision, Label
+from router.bundle.files.demands import less_kept
+from router.contract import Chunk, Decision, Keep, Label
 from router.labels import join
 from router.lane import Embedding, LaneEvent, Refusal, TextDelta, ToolCallDelta
 from router.ports import Clock
@@ -34,7 +35,10 @@ class Opening:
 
 @dataclass(slots=True)
 class Trace:
-    """One request on its way through. `later`: what was found of its label since the decision that it began with."""
+    """One request on its way through. `later`: what was found of its label since the decision that it began with.
+
+    `keep`: the least that any decision since lets be kept of it.
+    """
 
     trace_id: str
     started: float
@@ -44,6 +48,7 @@ class Trace:
     decision: Decision | None = None
     session_label: Label = field(default_factory=Label)
     later: Label = field(default_factory=Label)
+    keep: Keep | None = None
     key: str = ""
     finished: bool = False
 
@@ -55,6 +60,10 @@ class Trace:
     def label_of(self, decision: Decision) -> Label:
         """The label of everything that is known of the request by now."""
         return join(decision.label, self.later)
+
+    def keep_of(self, decision: Decision) -> Keep:
+        """What may be kept of the request by everything that is known of it by now."""
+        return less_kept(decision.keep, self.keep) or decision.keep
 
     def hash_in(self, batch: Iterable[LaneEvent]) -> None:
         """Take what of a batch is the answer into its hash."""

@@ -34,6 +34,7 @@ class Waiting:
             risk_tier=decision.risk_tier,
             approver=tool.approver,
             seconds=tool.approval_seconds,
+            keep_days=trace.keep_of(decision).days,
         )
         binding = binding_of(request.org, trace.trace_id, needed.tool, needed.arguments)
         about = self._about(needed.because, request, decision, trace)
@@ -74,6 +75,7 @@ class Waiting:
             label=trace.label_of(decision),
             risk_tier=decision.risk_tier,
             because=because,
+            keep=trace.keep_of(decision),
         )
 
 

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS approvals (
     settled_by TEXT, because TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS approvals_of_org ON approvals (org, state, asked_at);
+CREATE TABLE IF NOT EXISTS expiries (id TEXT PRIMARY KEY, lease_until REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tickets (
     id TEXT PRIMARY KEY, org TEXT NOT NULL, standing TEXT NOT NULL, sealed BLOB NOT NULL, result BLOB NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'expired')),

@@ -6,12 +6,21 @@ Implements `router.ports.Approvals`. Whatever the keeper does not confirm has no
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from router.approvals import Approval, Binding, Terms, binding_of
-from router.contract import ApprovalAsked, ApprovalSettled, Escalated, EvidenceEvent, Label, PersonAnswered, RiskTier
-from router.errors import ApprovalExpired, ApprovalNeeded, StateUnavailable
+from router.contract import (
+    ApprovalAsked,
+    ApprovalSettled,
+    Escalated,
+    EvidenceEvent,
+    Keep,
+    Label,
+    PersonAnswered,
+    RiskTier,
+)
+from router.errors import ApprovalExpired, ApprovalNeeded, RouterError, StateUnavailable
 from router.ports import EvidenceLog
 from router.tools import ToolUse
 from serving.people.approvals import Outcome
@@ -32,19 +41,25 @@ from serving.people.wire import (
     PeopleAsk,
     Refused,
     SettleApproval,
+    TakeExpired,
     Tickets,
+    ToldExpired,
 )
 
 log = logging.getLogger(__name__)
 
 _ASK_SECONDS: Final = 2.0
+_SWEEP_SECONDS: Final = 5.0
 _AFTER_THE_YES_SECONDS: Final = 300.0
 """How much longer than its approval a request is kept: a yes in the last second is still acted upon."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whose request it is that waits, and what is known of it: for the people who see it, and for the evidence."""
+    """Whose request it is that waits, and what is known of it: for the people who see it, and for the evidence.
+
+    `keep`: what may be kept of it.
+    """
 
     org: str
     trace_id: str
@@ -52,6 +67,7 @@ class About:
     label: Label
     risk_tier: RiskTier
     because: str
+    keep: Keep = field(default_factory=Keep)
 
 
 class PeopleDesk:
@@ -97,17 +113,29 @@ class PeopleDesk:
         try:
             used = await self._approval(ConsumeApproval(id=approval, binding=binding))
         except ApprovalExpired:
-            await self._record(binding.trace_id, ApprovalSettled(approval=approval, outcome="expired"))
+            await self.sweep()
             raise
         event = ApprovalSettled(approval=approval, outcome="used", by=used.settled_by)
         await self._record(binding.trace_id, event)
         return used
 
-    async def note(self, approval: Approval) -> None:
-        """Record that an approval's time was over before anything was done by it."""
-        if approval.state == "expired":
-            event = ApprovalSettled(approval=approval.id, outcome="expired")
-            await self._record(approval.binding.trace_id, event)
+    async def sweep(self) -> None:
+        """Record which approvals' time was over before anything was done by them, each once, whether or not anybody asks for them."""
+        answer = await self._asked(TakeExpired())
+        assert isinstance(answer, Approvals), "INVARIANT: an approval's ask has an approval's answer"
+        for one in answer.approvals:
+            await self._record(one.binding.trace_id, ApprovalSettled(approval=one.id, outcome="expired"))
+        if answer.approvals:
+            await self._asked(ToldExpired(ids=tuple(one.id for one in answer.approvals)))
+
+    async def sweep_forever(self) -> None:
+        """Sweep every few seconds. What can't be recorded now is left to the next time, or to another replica."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except RouterError as error:
+                log.warning("expired approvals are not recorded yet: %s", error)
 
     async def consume_for(self, use: ToolUse, arguments: str) -> None:
         """Use up the yes that a tool's call names, for exactly these canonical arguments. Raises `ApprovalNeeded`, and as `consume`."""
@@ -222,4 +250,5 @@ def _standing(about: About) -> Standing:
         label=about.label,
         risk_tier=about.risk_tier,
         because=about.because,
+        keep=about.keep,
     )

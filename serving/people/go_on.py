@@ -14,7 +14,7 @@ from router.bundle.files import ToolFile
 from router.contract import Message, RouteRequest, TextPart, ToolCalled
 from router.errors import NotAuthenticated, RouterError, ToolFailed
 from router.execute import with_result
-from router.execute.spending import NEVER_CALLED
+from router.execute.spending import NEVER_CALLED, settled
 from router.tools import ToolResult, ToolUse
 from router.tools.arguments import text_sha256
 from serving.api.auth import Caller
@@ -91,11 +91,13 @@ class GoOn:
             result_sha256=None,
             ended="failed",
             side_effect=spec.side_effect if spec is not None else "irreversible",
+            source=spec.source.kind if spec is not None and spec.source is not None else "",
+            cost_usd=spec.cost_usd if spec is not None else 0.0,
             approval=ticket.standing.approval,
             label=ticket.standing.label,
         )
         try:
-            result = await self._paid(use, spec)
+            result = await self._paid(use, spec, trace)
         except RouterError as error:
             seconds = self.gateway.clock.monotonic() - started
             self.gateway.store.append(
@@ -115,8 +117,8 @@ class GoOn:
         )
         return parked.request.model_copy(update={"messages": (*parked.request.messages, told), "stream": False})
 
-    async def _paid(self, use: ToolUse, spec: ToolFile | None) -> ToolResult:
-        """Make the call, out of its tenant's budget."""
+    async def _paid(self, use: ToolUse, spec: ToolFile | None, trace: Trace) -> ToolResult:
+        """Make the call, out of its tenant's budget; what it took is on record under the trace that goes on."""
         purse, tools = self.gateway.planner.purse, self.gateway.toolbox
         if tools is None or spec is None:
             raise ToolFailed(use.tool, "the bundle in service has no such tool that runs here")
@@ -132,6 +134,7 @@ class GoOn:
         finally:
             if purse is not None and held is not None:
                 purse.settle(held, used)
+                self.gateway.store.append(trace.trace_id, settled(use.org, used))
 
     async def _answered(self, request: RouteRequest, trace: Trace) -> Result:
         answer = WholeAnswer(trace.trace_id, int(time.time()), request.model)

@@ -25,7 +25,9 @@ from serving.people.wire import (
     PeopleAsk,
     Refused,
     SettleApproval,
+    TakeExpired,
     Tickets,
+    ToldExpired,
 )
 
 
@@ -66,6 +68,11 @@ class PeopleOwner:
                 return _one(self._approvals.settle(ask.org, ask.id, ask.outcome, ask.by, ask.because))
             case ConsumeApproval():
                 return _one(self._approvals.consume(ask.id, ask.binding))
+            case TakeExpired():
+                return Approvals(approvals=self._approvals.take_expired())
+            case ToldExpired():
+                self._approvals.told(ask.ids)
+                return Approvals(approvals=())
             case _:
                 return self._about_tickets(ask)
 

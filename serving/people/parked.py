@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from router.contract import Frozen, Label, RiskTier, RouteRequest, Sha256, TraceId
+from router.contract import Frozen, Keep, Label, RiskTier, RouteRequest, Sha256, TraceId
 
 TicketState = Literal["waiting", "running", "done", "expired"]
 WaitsFor = Literal["approval", "person"]
@@ -34,7 +34,10 @@ class Parked(Frozen):
 
 
 class Standing(Frozen):
-    """How a waiting request stands; nothing of its text. `answer_sha256`, `settled_by`: what a person said, and which key."""
+    """How a waiting request stands; nothing of its text. `answer_sha256`, `settled_by`: what a person said, and which key.
+
+    `keep`: what the plan lets be kept of it once it is done, and for how long.
+    """
 
     waits_for: WaitsFor
     trace_id: TraceId
@@ -48,6 +51,7 @@ class Standing(Frozen):
     said: PersonSaid | None = None
     settled_by: str | None = None
     answer_sha256: Sha256 | None = None
+    keep: Keep = Keep()
 
 
 class Ticket(Frozen):

@@ -1,6 +1,7 @@
 """Which requests wait for people, what is kept to go on with them, and what came of them? Each ends once, whoever is quicker.
 
-What was asked rests sealed until the ticket is done or its time is over, what was answered for a day after that.
+What was asked rests sealed until the ticket is done or its time is over, what was answered for a day after that. Where the plan lets the
+text be kept of what a person had to see, both rest sealed for as many days as it says; never longer than it says, by hash or text.
 """
 
 import sqlite3
@@ -15,7 +16,12 @@ from serving.people.seal import Seal
 RESULT_KEPT_SECONDS: Final = 24 * 3600.0
 LEASE_SECONDS: Final = 300.0
 """How long one replica has to go on with a request before another may take it up. Longer than any request may take."""
-_FORGOTTEN_SECONDS: Final = 30 * 24 * 3600.0
+_DAY_SECONDS: Final = 24 * 3600.0
+_LONG_OVER: Final = (
+    f"until_wall + {_DAY_SECONDS} * CASE WHEN json_extract(standing, '$.keep.text')"
+    " THEN 1 ELSE coalesce(json_extract(standing, '$.keep.days'), 30) END < ?"
+)
+"""Then a ticket is forgotten by its ID too: so many days after its end; one whose text was kept for so long a day later."""
 _LISTED_AT_MOST: Final = 500
 _PARKED: Final = "parked request"
 _RESULT: Final = "result"
@@ -30,7 +36,7 @@ class TicketBook:
     def park(self, name: str, org: str, standing: Standing, parked: Parked, seconds: float) -> Ticket:
         """Keep a request until a person has spoken, for so many seconds. Raises `StateUnavailable` without a key to seal with."""
         now = self._now()
-        until = now.after(seconds)
+        until = now.after(min(seconds, standing.keep.days * _DAY_SECONDS))
         sealed = self._seal.shut(parked.model_dump_json(), _PARKED, org, name)
         with self._book.transaction():
             self._book.connection.execute(
@@ -53,9 +59,10 @@ class TicketBook:
         return self._read(self._row(org, name))
 
     def parked(self, org: str, name: str) -> Parked:
-        """Return what is kept of a request that still waits. Raises `TicketUnknown`, `TicketSettled`."""
+        """Return what is kept of a request that still waits, or whose text is kept. Raises `TicketUnknown`, `TicketSettled`."""
         row = self._row(org, name)
-        if (ticket := self._read(row)).state not in ("waiting", "running"):
+        ticket = self._read(row)
+        if ticket.state not in ("waiting", "running") and not (ticket.state == "done" and row["sealed"]):
             raise TicketSettled(f"request {name} no longer waits: {ticket.state}")
         return Parked.model_validate_json(self._seal.opened(row["sealed"], _PARKED, org, name))
 
@@ -99,16 +106,18 @@ class TicketBook:
     def finish(self, org: str, name: str, standing: Standing, result: Result) -> Ticket:
         """Keep what came of a request, once. Raises `TicketSettled` when something came of it before, or its time is over."""
         now = self._now()
-        until = now.after(RESULT_KEPT_SECONDS)
+        kept = _text_kept(standing)
+        days_seconds = standing.keep.days * _DAY_SECONDS
+        until = now.after(days_seconds if kept else min(RESULT_KEPT_SECONDS, days_seconds))
         sealed = self._seal.shut(result.model_dump_json(), _RESULT, org, name)
         with self._book.transaction():
             ticket = self._read(self._row(org, name))
             if ticket.state not in ("waiting", "running"):
                 raise TicketSettled(f"request {name} no longer waits: {ticket.state}")
             self._book.connection.execute(
-                "UPDATE tickets SET state = 'done', standing = ?, sealed = x'', result = ?, until_wall = ?,"
-                " until_monotonic = ?, boot = ? WHERE id = ?",
-                (standing.model_dump_json(), sealed, until.wall, until.monotonic, until.boot, name),
+                "UPDATE tickets SET state = 'done', standing = ?, sealed = CASE WHEN ? THEN sealed ELSE x'' END, result = ?,"
+                " until_wall = ?, until_monotonic = ?, boot = ? WHERE id = ?",
+                (standing.model_dump_json(), kept, sealed, until.wall, until.monotonic, until.boot, name),
             )
             return self._read(self._row(org, name))
 
@@ -116,9 +125,9 @@ class TicketBook:
         """Remove what was kept of tickets whose time is over, and forget those that are long over; return how many."""
         now = self._now()
         over = self._book.connection.execute(
-            "SELECT id FROM tickets WHERE (state != 'expired' AND (until_wall <= ? OR (until_monotonic <= ? AND boot = ?)))"
-            " OR until_wall < ? LIMIT ?",
-            (now.wall, now.monotonic, now.boot, now.wall - _FORGOTTEN_SECONDS, _LISTED_AT_MOST),
+            "SELECT id FROM tickets WHERE (state != 'expired' AND (until_wall <= ? OR (until_monotonic <= ? AND boot = ?)))"  # noqa: S608 - of constants
+            f" OR {_LONG_OVER} LIMIT ?",
+            (now.wall, now.monotonic, now.boot, now.wall, _LISTED_AT_MOST),
         ).fetchall()
         if not over:
             return 0
@@ -127,7 +136,7 @@ class TicketBook:
                 self._book.connection.execute(
                     "UPDATE tickets SET state = 'expired', sealed = x'', result = x'' WHERE id = ?", (row["id"],)
                 )
-            self._book.connection.execute("DELETE FROM tickets WHERE until_wall < ?", (now.wall - _FORGOTTEN_SECONDS,))
+            self._book.connection.execute(f"DELETE FROM tickets WHERE {_LONG_OVER}", (now.wall,))  # noqa: S608 - of constants
         return len(over)
 
     def _row(self, org: str, name: str) -> sqlite3.Row:
@@ -149,3 +158,8 @@ class TicketBook:
             asked_at=row["asked_at"],
             expires_at=row["until_wall"],
         )
+
+
+def _text_kept(standing: Standing) -> bool:
+    """Whether the text outlives the ticket: only of what a person had to see. Nobody reads again what waited for an approval."""
+    return standing.keep.text and standing.waits_for == "person"

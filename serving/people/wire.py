@@ -68,6 +68,19 @@ class ConsumeApproval(Frozen):
     binding: Binding
 
 
+class TakeExpired(Frozen):
+    """Which approvals have expired without anybody's having recorded it? Whoever asks records it."""
+
+    kind: Literal["take_expired"] = "take_expired"
+
+
+class ToldExpired(Frozen):
+    """The expiry of these is on record."""
+
+    kind: Literal["told_expired"] = "told_expired"
+    ids: tuple[str, ...]
+
+
 class Park(Frozen):
     """Keep this request until a person has spoken."""
 
@@ -96,7 +109,7 @@ class ListTickets(Frozen):
 
 
 class OpenParked(Frozen):
-    """What is kept of this request?"""
+    """What is kept of this request, that waits or whose text is kept?"""
 
     kind: Literal["open_parked"] = "open_parked"
     org: str
@@ -170,6 +183,8 @@ PeopleAsk = Annotated[
     | ListApprovals
     | SettleApproval
     | ConsumeApproval
+    | TakeExpired
+    | ToldExpired
     | Park
     | LookTicket
     | ListTickets

@@ -12,10 +12,12 @@ import yaml
 from openai.types.chat import ChatCompletion
 
 from router.approvals import Terms, binding_of
+from router.budgets import Limits
 from router.bundle import Bundle, load_bundle
 from router.bundle.files import TenantSpec
-from router.contract import Label, Message, RouteRequest, TextPart, ToolCall
+from router.contract import Keep, Label, Message, RouteRequest, TextPart, ToolCall
 from router.errors import ApprovalNeeded, ToolFailed
+from router.testing import MemoryPurse
 from router.tools import ToolResult, ToolUse
 from serving.api.people import People
 from serving.gateway import Waiting
@@ -126,7 +128,8 @@ class Office(System):
     async def awaits_answer(self, label: Label = CONFIDENTIAL, **fields: Any) -> Ticket:
         asked = Message(role="user", content=(TextPart(text="Is my claim covered?"),))
         request = RouteRequest(org="local", messages=(asked,), session=fields.pop("session", None))
-        about = About("local", TRACE, "app", label, "high", "the tier asks for a person")
+        keep = fields.pop("keep", Keep())
+        about = About("local", TRACE, "app", label, "high", "the tier asks for a person", keep)
         return await self.desk.escalate(about, Parked(request=request, **fields), "claims", 3600)
 
     async def came_of(self, ticket: Ticket) -> Any:
@@ -220,6 +223,23 @@ async def test_the_evidence_of_both_traces_tells_the_story(office: Office) -> No
     (called,) = went_on.tool_calls
     assert (called.ended, called.approval) == ("ok", ticket.standing.approval)
     assert went_on.finished is not None
+
+
+async def test_what_the_approved_call_took_of_the_budget_is_on_record_where_it_went_on(office: Office) -> None:
+    purse = MemoryPurse(limits=Limits(tool_calls=1))
+    planner = dataclasses.replace(office.gateway.planner, purse=purse)
+    go_on = GoOn(dataclasses.replace(office.gateway, planner=planner))
+    office.version = dataclasses.replace(office.version, people=dataclasses.replace(office.people, go_on=go_on))
+    ticket = await office.awaits_approval()
+
+    await office.says("boss", "POST", f"/v1/approvals/{ticket.standing.approval}", json={"decision": "grant"})
+    came = await office.came_of(ticket)
+
+    went_on = office.store.read(came.headers["x-lane-trace-id"])
+    assert went_on is not None
+    assert went_on.spent[0].tool_calls == 1
+    assert went_on.tool_calls[0].cost_usd == office.gateway.bundle.tools[TOOL].cost_usd
+    assert purse.held == {}
 
 
 async def test_a_double_click_and_two_replicas_run_it_once(office: Office) -> None:
@@ -380,6 +400,21 @@ async def test_a_draft_is_edited_passed_or_declined(
 
     assert said.json()["outcome"] == outcome
     assert (message["content"], message["refusal"]) == (content, refusal)
+
+
+async def test_what_a_person_saw_is_shown_settled_where_the_plan_lets_its_text_be_kept(office: Office) -> None:
+    gone, kept = await office.awaits_answer(), await office.awaits_answer(keep=Keep(text=True, days=2))
+    for ticket in (gone, kept):
+        await office.says("ana", "POST", f"/v1/escalations/{ticket.id}", json={"answer": "Yes, it is."})
+
+    shown = [await office.says("ana", "GET", f"/v1/escalations/{ticket.id}") for ticket in (gone, kept)]
+    again = await office.says("ana", "POST", f"/v1/escalations/{kept.id}", json={"answer": "No."})
+
+    assert [one.status_code for one in shown] == [409, 200]
+    body = shown[1].json()
+    assert body["messages"] == [{"role": "user", "content": "Is my claim covered?"}]
+    assert body["result"]["choices"][0]["message"]["content"] == "Yes, it is."
+    assert again.status_code == 409
 
 
 async def test_the_first_word_counts(office: Office) -> None:

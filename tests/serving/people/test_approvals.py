@@ -19,11 +19,12 @@ from router.errors import (
     NotPermitted,
     StateUnavailable,
 )
-from serving.people.approvals import KEPT_SECONDS, ApprovalBook
+from serving.people.approvals import ApprovalBook
 from serving.people.book import Book
 from serving.people.seal import KEY_BYTES, Seal
 from tests.serving.people.clocks import Clocks
 
+DAY = 24 * 3600
 TRACE, OTHER_TRACE = "a" * 32, "b" * 32
 ARGUMENTS = '{"amount_usd":120,"order":"A-17"}'
 REFUND = binding_of("acme", TRACE, "refund", ARGUMENTS)
@@ -204,11 +205,48 @@ def test_those_that_wait_are_listed_newest_first(book: ApprovalBook, clocks: Clo
 
 
 def test_long_after_it_is_forgotten(book: ApprovalBook, clocks: Clocks) -> None:
-    clocks.advance(900 + KEPT_SECONDS + 1)
+    clocks.advance(900 + TERMS.keep_days * DAY - 1)
+    book.purge()
+    assert book.look("acme", "apr_1").state == "expired"
+
+    clocks.advance(2)
     book.purge()
 
     with pytest.raises(ApprovalUnknown):
         book.look("acme", "apr_1")
+
+
+def test_it_is_forgotten_as_soon_as_its_terms_say(book: ApprovalBook, clocks: Clocks) -> None:
+    book.ask("apr_2", REFUND, ARGUMENTS, TERMS.model_copy(update={"keep_days": 2}))
+    clocks.advance(900 + 2 * DAY + 1)
+
+    book.purge()
+
+    with pytest.raises(ApprovalUnknown):
+        book.look("acme", "apr_2")
+    assert book.look("acme", "apr_1").state == "expired"
+
+
+def test_an_expiry_is_given_to_one_to_record_and_to_the_next_if_that_one_never_says_so(
+    book: ApprovalBook, clocks: Clocks
+) -> None:
+    book.settle("acme", "apr_1", "granted", "boss", None)
+    book.ask("apr_2", REFUND, ARGUMENTS, TERMS)
+    book.settle("acme", "apr_2", "denied", "boss", None)
+    assert book.take_expired() == ()
+    clocks.advance(901)
+
+    first = book.take_expired()
+    meanwhile = book.take_expired()
+    clocks.advance(61)
+    again = book.take_expired()
+    book.told(one.id for one in again)
+    clocks.advance(61)
+
+    assert [(one.id, one.state) for one in first] == [("apr_1", "expired")]
+    assert meanwhile == ()
+    assert again == first
+    assert book.take_expired() == ()
 
 
 def test_of_many_that_use_it_at_once_exactly_one_does(book: ApprovalBook, home: Path, clocks: Clocks) -> None:

@@ -98,6 +98,21 @@ async def test_each_refusal_keeps_its_own_name_across_the_process_line(owner: Ow
     assert log.events[-1] == (TRACE, ApprovalSettled(approval=late.id, outcome="expired"))
 
 
+async def test_an_expiry_is_on_record_once_though_nobody_asks_for_it(owner: Owner, clocks: Clocks) -> None:
+    log, other = MemoryEvidence(), MemoryEvidence()
+    desk, beside = PeopleDesk(owner, log), PeopleDesk(owner, other)
+    asked = await desk.ask(REFUND, ARGUMENTS, TERMS)
+    clocks.advance(TERMS.seconds + 1)
+
+    await desk.sweep()
+    await beside.sweep()
+    with pytest.raises(ApprovalExpired):
+        await beside.consume(asked.id, REFUND)
+
+    assert log.events[1:] == [(TRACE, ApprovalSettled(approval=asked.id, outcome="expired"))]
+    assert other.events == []
+
+
 async def test_an_escalation_is_on_record_and_so_is_who_settled_it(owner: Owner) -> None:
     log = MemoryEvidence()
     desk = PeopleDesk(owner, log)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router.contract import Label, Message, RouteRequest, TextPart
+from router.contract import Keep, Label, Message, RouteRequest, TextPart
 from router.errors import StateUnavailable, TicketSettled, TicketUnknown
 from serving.people.book import Book
 from serving.people.parked import Parked, Result, Standing
@@ -141,3 +141,52 @@ def test_a_row_that_was_altered_or_moved_does_not_open(book: TicketBook, tmp_pat
 
     with pytest.raises(StateUnavailable):
         book.parked("other", "req_1")
+
+
+DAY = 24 * 3600
+KEPT = STANDING.model_copy(update={"keep": Keep(text=True, days=7)})
+
+
+def test_where_the_plan_lets_its_text_be_kept_it_is_for_its_days_and_no_longer(
+    book: TicketBook, clocks: Clocks, tmp_path: Path
+) -> None:
+    book.park("req_2", "acme", KEPT, PARKED, 3600)
+    book.finish("acme", "req_2", KEPT, RESULT)
+
+    clocks.advance(7 * DAY - 1)
+    book.purge()
+    assert (book.parked("acme", "req_2"), book.result("acme", "req_2")) == (PARKED, RESULT)
+    assert not [file for file in tmp_path.iterdir() if b"claim covered" in file.read_bytes()]
+
+    clocks.advance(2)
+    book.purge()
+    with pytest.raises(TicketSettled):
+        book.parked("acme", "req_2")
+    assert book.result("acme", "req_2") is None
+    clocks.advance(DAY)
+    book.purge()
+    with pytest.raises(TicketUnknown):
+        book.look("acme", "req_2")
+
+
+def test_text_is_kept_of_what_a_person_saw_alone(book: TicketBook) -> None:
+    approved = KEPT.model_copy(update={"waits_for": "approval"})
+    book.park("req_2", "acme", approved, PARKED, 3600)
+
+    book.finish("acme", "req_2", approved, RESULT)
+
+    with pytest.raises(TicketSettled):
+        book.parked("acme", "req_2")
+
+
+def test_nothing_waits_or_is_remembered_longer_than_the_plan_says(book: TicketBook, clocks: Clocks) -> None:
+    short = STANDING.model_copy(update={"keep": Keep(days=1)})
+
+    ticket = book.park("req_2", "acme", short, PARKED, 30 * DAY)
+    assert ticket.expires_at == ticket.asked_at + DAY
+    clocks.advance(2 * DAY + 1)
+    book.purge()
+
+    with pytest.raises(TicketUnknown):
+        book.look("acme", "req_2")
+    assert book.look("acme", "req_1").state == "expired"
