@@ -163,7 +163,11 @@ def lacking(account: Account, taken: Amounts, wanted: Amounts) -> Lacking | None
 
 
 def cost_of(price: Price, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
-    """Return what so many tokens cost, in billionths of a dollar, rounded up. Cached ones of the input at their own price, if any."""
+    """Return what so many tokens cost, in billionths of a dollar, rounded up. Cached ones of the input at their own price, if any.
+
+    LAW: 0 <= result <= the same without cached ones, whatever number of those a provider reports.
+    """
+    cached_tokens = min(max(0, cached_tokens), input_tokens)
     cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
     usd = (
         (input_tokens - cached_tokens) * price.input_usd + cached_tokens * cached_usd + output_tokens * price.output_usd

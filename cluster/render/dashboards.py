@@ -7,6 +7,7 @@ from cluster.nodes.inventory import Node
 from cluster.render.panels import Dashboard, Panel, Query, dashboard_json
 from models.gpus import find_gpu
 from router.bundle import Bundle
+from router.bundle.files import LaneSpec
 
 _PER_HOUR = 3600
 _PER_MILLION = 1e6
@@ -307,13 +308,15 @@ def _cost(bundle: Bundle, nodes: Sequence[Node]) -> Dashboard:
         ),
     ]
     hosted = [
-        (name, _usd_an_hour(bundle, name, f'lane="{name}"')) for name, lane in bundle.lanes.items() if lane.is_hosted
+        (name, _usd_an_hour(bundle, name, f'lane="{name}"') + _less_for_cached(lane))
+        for name, lane in bundle.lanes.items()
+        if lane.is_hosted
     ]
     if hosted:
         panels += [
             Panel(
                 "Hosted lanes, US dollars an hour",
-                "Tokens at the prices of lanes.yaml.",
+                "Tokens at the prices of lanes.yaml, cached input at its own.",
                 tuple(Query(expr, name) for name, expr in hosted),
                 "currencyUSD",
             ),
@@ -333,3 +336,12 @@ def _usd_an_hour(bundle: Bundle, priced_as: str, whose: str) -> str:
         f'sum(rate(lane_tokens_total{{{whose},direction="{direction}"}}[1h])) * {usd * _PER_HOUR / _PER_MILLION:g}'
         for direction, usd in (("input", price.input_usd), ("output", price.output_usd))
     )
+
+
+def _less_for_cached(lane: LaneSpec) -> str:
+    """What cached input costs less than other input; nothing where it has no price of its own."""
+    price = lane.price
+    if price.cached_input_usd is None:
+        return ""
+    less = (price.input_usd - price.cached_input_usd) * _PER_HOUR / _PER_MILLION
+    return f' - sum(rate(lane_cached_tokens_total{{lane="{lane.name}"}}[1h])) * {less:g}'

@@ -199,7 +199,10 @@ class AttemptStarted(Frozen):
 
 
 class AttemptEnded(Frozen):
-    """How an attempt ended: `stop`, `length`, `tool_calls`, `refusal`, a cause of failure, or `cancelled`."""
+    """How an attempt ended: `stop`, `length`, `tool_calls`, `refusal`, a cause of failure, or `cancelled`.
+
+    `cached_tokens`: those of the input that the lane says it had cached; `cost_usd` counts them at their own price.
+    """
 
     kind: Literal["attempt_ended"] = "attempt_ended"
     attempt: int
@@ -210,6 +213,7 @@ class AttemptEnded(Frozen):
     model_version: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
     cost_usd: float | None = None
     first_token_seconds: float | None = None
     seconds: float

@@ -124,6 +124,7 @@ class AttemptRecord:
             model_version=self.stop and self.stop.model_version,
             input_tokens=usage and usage.input_tokens,
             output_tokens=usage and usage.output_tokens,
+            cached_tokens=usage and usage.cached_tokens,
             cost_usd=cost,
             first_token_seconds=self.first_token,
             seconds=self.run.clock.monotonic() - self.started,

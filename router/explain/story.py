@@ -288,7 +288,8 @@ def _end(attempt: AttemptEnded) -> str:
     because = f" ({clause(attempt.because)})" if attempt.because else ""
     tokens = ""
     if attempt.input_tokens is not None and attempt.output_tokens is not None:
-        tokens = f", reading {count(attempt.input_tokens, 'token')} and writing {attempt.output_tokens:,}"
+        cached = f" ({attempt.cached_tokens:,} of them cached)" if attempt.cached_tokens else ""
+        tokens = f", reading {count(attempt.input_tokens, 'token')}{cached} and writing {attempt.output_tokens:,}"
     cost = f", for ${attempt.cost_usd:.4f}" if attempt.cost_usd else ""
     return f"{_words_of_end(attempt)}{because} after {seconds(attempt.seconds)}{tokens}{cost}"
 

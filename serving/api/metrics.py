@@ -23,6 +23,9 @@ requests_total = Counter("lane_requests_total", "Requests ended, by how", ["ende
 decisions_total = Counter("lane_decisions_total", "Decisions made", ["route", "risk_tier", "lane"])
 attempts_total = Counter("lane_attempts_total", "Attempts on a lane, by how they ended", ["lane", "ended"])
 tokens_total = Counter("lane_tokens_total", "Tokens, by lane and direction", ["lane", "direction"])
+cached_tokens_total = Counter(
+    "lane_cached_tokens_total", "Of the input tokens, those that the lane had cached", ["lane"]
+)
 turns_total = Counter(
     "lane_turns_total", "Prompts of named sessions, by turn and by whether they stay private", ["turn", "stays_private"]
 )

@@ -18,6 +18,7 @@ class Recorder:
             metrics.attempts_total.labels(event.lane, event.ended).inc()
             metrics.tokens_total.labels(event.lane, "input").inc(event.input_tokens or 0)
             metrics.tokens_total.labels(event.lane, "output").inc(event.output_tokens or 0)
+            metrics.cached_tokens_total.labels(event.lane).inc(event.cached_tokens or 0)
             if event.first_token_seconds is not None:
                 metrics.first_token_seconds.labels(event.lane).observe(event.first_token_seconds)
         elif isinstance(event, Released):

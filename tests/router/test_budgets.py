@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from router.budgets import (
     KINDS,
@@ -45,6 +46,20 @@ def test_a_part_of_a_billionth_counts_as_a_whole_one() -> None:
 def test_cached_tokens_have_their_own_price_where_there_is_one() -> None:
     assert cost_of(Price(input_usd=2.0, cached_input_usd=0.5), 10, 0, cached_tokens=10) == 5_000
     assert cost_of(Price(input_usd=2.0), 10, 0, cached_tokens=10) == 20_000
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(-10, 20_000), st.floats(0, 2.5))
+def test_whatever_a_provider_says_it_had_cached_the_reservation_stays_the_upper_bound(
+    asked: int, said: int, cached: int, cached_usd: float
+) -> None:
+    price = Price(input_usd=2.5, cached_input_usd=cached_usd, output_usd=10.0)
+
+    assert 0 <= cost_of(price, asked, said, cached) <= most_of_attempt(price, asked, said, 1.0).cost
+
+
+def test_cached_input_that_costs_more_than_other_input_is_refused() -> None:
+    with pytest.raises(ValidationError, match="may not cost more"):
+        Price(input_usd=1.0, cached_input_usd=1.5)
 
 
 @given(st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 100_000)), max_size=30))

@@ -26,11 +26,21 @@ class Timeouts(Frozen):
 
 
 class Price(Frozen):
-    """US dollars per million tokens. `cached_input_usd`: for those a provider says it had cached (None: as the others)."""
+    """US dollars per million tokens.
+
+    `cached_input_usd`: for those a provider says it had cached (None: as the others). Never more than `input_usd`: what is set aside for
+    a call takes all of its input for new.
+    """
 
     input_usd: float = Field(default=0.0, ge=0)
     cached_input_usd: float | None = Field(default=None, ge=0)
     output_usd: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _cached_is_no_dearer(self) -> "Price":
+        if self.cached_input_usd is not None and self.cached_input_usd > self.input_usd:
+            raise ValueError("cached_input_usd: cached input may not cost more than input_usd")
+        return self
 
     @property
     def is_nothing(self) -> bool:

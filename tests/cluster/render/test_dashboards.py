@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -75,3 +76,14 @@ def test_the_cost_of_a_hosted_lane_is_by_its_own_price(starter: Bundle, machines
     assert (
         'lane="premium",direction="output"}[1h])) * 0.0288' in queries["premium"]
     )  # 8 dollars a million, an hour of it
+
+
+def test_cached_input_costs_less_where_it_has_a_price_of_its_own(starter: Bundle, machines: Any) -> None:
+    lane = starter.lanes["premium"]
+    price = lane.price.model_copy(update={"cached_input_usd": lane.price.input_usd - 1.0})
+    lanes = {**starter.lanes, "premium": lane.model_copy(update={"price": price})}
+
+    cost = next(one for one in dashboards(dataclasses.replace(starter, lanes=lanes), machines) if one.name == "cost")
+
+    exprs = {query.legend: query.expr for panel in cost.panels for query in panel.queries}
+    assert exprs["premium"].endswith(' - sum(rate(lane_cached_tokens_total{lane="premium"}[1h])) * 0.0036')

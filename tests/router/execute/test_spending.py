@@ -6,7 +6,7 @@ import pytest
 
 from router.budgets import NANOS, Amounts, Limits
 from router.bundle.files import Price
-from router.contract import BudgetSettled, Decided
+from router.contract import AttemptEnded, BudgetSettled, Decided
 from router.errors import BudgetExhausted, LaneUnreachable
 from router.lane import Departed, Stop, TextDelta, Usage
 from router.testing import MemoryPurse
@@ -38,6 +38,26 @@ def test_an_answer_takes_what_its_usage_says() -> None:
     assert purse.held == {}
     (settled,) = played.kept(BudgetSettled)
     assert (settled.cost_usd, settled.output_tokens) == (0.004, 1)
+
+
+def test_what_the_provider_had_cached_is_settled_at_its_own_price_and_reserved_at_the_full_one() -> None:
+    purse = MemoryPurse(Limits(cost=10 * NANOS))
+    made = Bench(
+        decision(("far", START)),
+        run={"purse": purse},
+        far=[(LEFT,), (TextDelta("Hello"), Usage(3, 1, cached_tokens=2), Stop("stop", "w1"))],
+    )
+    price = PRICE.model_copy(update={"cached_input_usd": 100.0})
+    lanes = made.run.bundle.lanes
+    lanes["far"] = lanes["far"].model_copy(update={"price": price})  # type: ignore[index]
+
+    played = made.play()
+
+    ((held, used),) = purse.settled
+    assert used.cost == NANOS // 1000 * 2 + NANOS // 10_000 * 2
+    assert held.amounts.cost == (held.amounts.input_tokens + 512) * NANOS // 1000
+    (ended,) = played.kept(AttemptEnded)
+    assert (ended.cached_tokens, ended.cost_usd) == (2, pytest.approx(0.0022))
 
 
 def test_a_stream_that_broke_takes_all_that_was_reserved() -> None:
