@@ -95,7 +95,7 @@ def diff(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show which requests change lane, tier, tools, contract or action, and at what cost. Exit 1: something newly leaves."""
+    """Show which requests change lane, tier, tools, contract or action, and at what cost. Exit 1: more may leave, or less is demanded."""
     from cli.policy_show import comparison_shown
     from router.bundle.load import load_draft
     from router.policy.compare import compare_bundles
@@ -110,7 +110,7 @@ def diff(
             _write(line)
     else:
         _show(*comparison_shown(found))
-    raise typer.Exit(1 if found.newly_leaves else 0)
+    raise typer.Exit(1 if found.widens else 0)
 
 
 @policy_app.command()

@@ -139,8 +139,10 @@ def comparison_shown(found: "Comparison") -> Iterator[RenderableType]:
             yield _table(
                 f"{title}: the boundary's verdicts", "by", "ways", "tenants", "questions", "for example", rows=rows
             )
-    if found.lowered:
-        yield _table("The same text may count for less", "what", rows=[(one.what,) for one in found.lowered])
+    if labels := [(one.what,) for one in found.lowered if one.by != "demand"]:
+        yield _table("The same text may count for less", "what", rows=labels)
+    if found.loosened:
+        yield _table("Less is demanded of what goes out", "what", rows=[(what,) for what in found.loosened])
     if traffic.newly_leaving:
         leaving = [(change.id, ", ".join(change.newly_leaves)) for change in traffic.newly_leaving]
         yield _table("Requests that could newly leave", "request", "by lane", rows=leaving)
@@ -150,7 +152,8 @@ def comparison_shown(found: "Comparison") -> Iterator[RenderableType]:
     counts = listed(f"{what} {number}" for what, number in traffic.counts.items()) or "nothing"
     yield Text(f"{len(traffic.changed)} of {count(traffic.requests, 'request')} change: {counts}")
     yield _loads(traffic.before, traffic.after)
-    yield Text("Something newly leaves." if found.newly_leaves else "Nothing newly leaves.", style="bold")
+    less = " Less is demanded of what goes out." if found.loosened else ""
+    yield Text(f"{'Something' if found.newly_leaves else 'Nothing'} newly leaves.{less}", style="bold")
 
 
 def _loads(before: Mapping[str, "Load"], after: Mapping[str, "Load"]) -> Table:

@@ -16,7 +16,7 @@ from router.policy.widen import Widening, lowered
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two versions, laid over each other: the traffic, the boundary's verdicts, and what labels the same text lower."""
+    """Two versions, laid over each other: the traffic, the boundary's verdicts, what labels the same text lower, and what demands less."""
 
     old_hash: str
     new_hash: str
@@ -27,7 +27,18 @@ class Comparison:
     @property
     def newly_leaves(self) -> bool:
         """Whether anything may leave that did not: a request of the traffic, a question, or a text that is labelled lower."""
-        return bool(self.traffic.newly_leaving or self.lowered or any(shift.opens for shift in self.shifts))
+        labels = any(one.by != "demand" for one in self.lowered)
+        return bool(self.traffic.newly_leaving or labels or any(shift.opens for shift in self.shifts))
+
+    @property
+    def loosened(self) -> tuple[str, ...]:
+        """What is no longer demanded of what goes out."""
+        return tuple(one.what for one in self.lowered if one.by == "demand")
+
+    @property
+    def widens(self) -> bool:
+        """Whether it takes two to approve: something newly leaves, or goes out with less demanded of it."""
+        return self.newly_leaves or bool(self.loosened)
 
     def as_json(self) -> Iterator[dict[str, Any]]:
         """Yield the lines of `lane policy diff --json`: requests, verdicts, labels, then one summary."""
@@ -44,7 +55,8 @@ class Comparison:
                 "example": shift.example.as_json(),
             }
         for widening in self.lowered:
-            yield {"kind": "lowers", "by": widening.by, "what": widening.what}
+            kind = "loosens" if widening.by == "demand" else "lowers"
+            yield {"kind": kind, "by": widening.by, "what": widening.what}
         yield {
             "kind": "summary",
             "old": self.old_hash,
@@ -55,6 +67,8 @@ class Comparison:
             "counts": self.traffic.counts,
             "newly_leaving_requests": len(self.traffic.newly_leaving),
             "newly_leaves": self.newly_leaves,
+            "loosened": len(self.loosened),
+            "widens": self.widens,
             "before": {lane: asdict(load) for lane, load in self.traffic.before.items()},
             "after": {lane: asdict(load) for lane, load in self.traffic.after.items()},
         }

@@ -1,6 +1,7 @@
-"""What may leave under one version of a bundle that may not under another? Not only by the boundary: by labels too, and by who may ask.
+"""What may leave under one version of a bundle that may not under another, or with less demanded of it?
 
-Errs towards yes: what can't be compared counts as wider. A version for which this is empty lets out nothing that the older one keeps.
+Not only by the boundary: by labels too, by who may ask, and by what an answer must meet (`loosen`). Errs towards yes: what can't be
+compared counts as wider. A version for which this is empty lets out nothing that the older one keeps.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,18 @@ from router.bundle.proof import in_words
 from router.bundle.space import Question
 from router.contract import LEVELS, RISK_TIERS, Label, Level
 from router.labels import at_most
+from router.policy.loosen import loosened
 from router.policy.overlay import Shift, shifts
 
 
 @dataclass(frozen=True, slots=True)
 class Widening:
-    """One way in which more may leave. `what` says it in a sentence; `example` is a question that is newly let out, where there is one."""
+    """One way in which more may leave, or (`demand`) the same with less demanded of it. `what` says it in a sentence.
 
-    by: Literal["boundary", "label", "tier", "route"]
+    `example` is a question that is newly let out, where there is one.
+    """
+
+    by: Literal["boundary", "label", "tier", "route", "demand"]
     what: str
     example: Question | None = None
 
@@ -30,11 +35,15 @@ def widens(old: Bundle, new: Bundle) -> tuple[Widening, ...]:
 
 
 def lowered(old: Bundle, new: Bundle) -> Iterator[Widening]:
-    """Yield what may label the same text lower than before, so that the boundary is asked an easier question of it."""
+    """Yield what may label the same text lower than before, and what is no longer demanded of an answer or a tool's call.
+
+    Labelled lower, the boundary is asked an easier question of it.
+    """
     yield from _lower_labels(old, new)
     yield from _lower_tiers(old, new)
     yield from _redactions(old, new)
     yield from _routes(old, new)
+    yield from (Widening("demand", what) for what in loosened(old, new))
 
 
 def _opened(shift: Shift) -> Widening:

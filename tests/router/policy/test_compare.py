@@ -70,6 +70,17 @@ def test_what_no_traffic_asks_is_seen_in_the_verdicts(starter: Bundle, version: 
     assert found.newly_leaves
 
 
+def test_a_looser_demand_lets_nothing_newly_leave_and_is_wider_all_the_same(starter: Bundle, version: Version) -> None:
+    loose = version(("tiers.yaml", "    checks: [guarantees, dosage]\n", "    checks: [guarantees]\n"))
+
+    found = compare_bundles(LINES, starter, loose, parse)
+
+    assert (found.newly_leaves, found.widens) == (False, True)
+    told = [line for line in found.as_json() if line["kind"] == "loosens"]
+    assert [(line["by"], "dosage" in line["what"]) for line in told] == [("demand", True)]
+    assert not compare_bundles(LINES, loose, starter, parse).widens
+
+
 def test_what_closes_is_told_and_lets_nothing_out(starter: Bundle, version: Version) -> None:
     closed = version(("lanes.yaml", "jurisdictions: [US]", "jurisdictions: []"))
 
