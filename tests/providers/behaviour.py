@@ -30,7 +30,8 @@ class Behaviour:
     """What is answered. Whatever is not named stays as a friendly provider has it.
 
     `pieces`, `reasoning`, `refusal`, `tool_calls` (ID, name, arguments as JSON text) are the answer; `follows_schema` answers a request
-    for JSON with a value that its schema allows. `finish`: `stop`, `length`, `tool_calls`, `content_filter`, or any word of the protocol's.
+    for JSON with a value that its schema allows. `parts`: content is a list of parts, reasoning among them (Chat Completions as Mistral's
+    reasoning models speak it). `finish`: `stop`, `length`, `tool_calls`, `content_filter`, or any word of the protocol's.
     `usage_tokens`: input (cached ones among them), output, cached.
 
     `fails` is a failure by name, answered at once, or as an error event at `fails_at`. `status` and `error_code` are one by number.
@@ -50,6 +51,7 @@ class Behaviour:
     refusal: str = ""
     tool_calls: tuple[tuple[str, str, str], ...] = ()
     follows_schema: bool = False
+    parts: bool = False
     finish: str | None = None
     usage: bool = True
     usage_tokens: tuple[int, int, int] = (11, 7, 3)

@@ -46,7 +46,7 @@ def events(do: Behaviour, asked: dict[str, Any]) -> Iterator[Event]:
 
     yield chunk({"role": "assistant", "content": ""}, "opening")
     if do.reasoning:
-        yield chunk({"reasoning_content": do.reasoning}, "content")
+        yield chunk({"content": [_thinking(do)]} if do.parts else {"reasoning_content": do.reasoning}, "content")
     if do.refusal:
         yield chunk({"refusal": do.refusal}, "content")
     for index, (identifier, name, arguments) in enumerate(do.tool_calls):
@@ -56,7 +56,7 @@ def events(do: Behaviour, asked: dict[str, Any]) -> Iterator[Event]:
         yield chunk({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}, "content")
     if not (do.refusal or do.tool_calls):
         for piece in pieces(do, asked):
-            yield chunk({"content": piece}, "content")
+            yield chunk({"content": _text(piece) if do.parts else piece}, "content")
     yield chunk({}, "end", _finish(do))
     if do.usage:
         yield Event(_chunk_json([], _usage(do)), part="tail")
@@ -101,8 +101,10 @@ def whole(do: Behaviour, asked: dict[str, Any]) -> bytes:
     }
     if calls:
         message["tool_calls"] = calls
-    if do.reasoning:
+    if do.reasoning and not do.parts:
         message["reasoning_content"] = do.reasoning
+    if do.parts and message["content"] is not None:
+        message["content"] = [*([_thinking(do)] if do.reasoning else []), *_text(message["content"])]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(do)}
     return json.dumps(
         {
@@ -114,6 +116,14 @@ def whole(do: Behaviour, asked: dict[str, Any]) -> bytes:
             "usage": _usage(do) if do.usage else None,
         }
     ).encode()
+
+
+def _thinking(do: Behaviour) -> dict[str, Any]:
+    return {"type": "thinking", "thinking": [{"type": "text", "text": do.reasoning}], "closed": True}
+
+
+def _text(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}]
 
 
 def _finish(do: Behaviour) -> str:

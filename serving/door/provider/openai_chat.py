@@ -59,10 +59,12 @@ class ChatAnswer(Answer):
     def _delta(self, choice: Choice) -> Iterator[LaneEvent]:
         delta: ChoiceDelta = choice.delta
         # Not in OpenAI's own schema: other providers of its protocol name their reasoning so.
-        if reasoning := text_of(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)):
-            yield ReasoningDelta(reasoning)
+        reasoning = text_of(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None))
+        thought, text = _parts_of(delta.content)
+        if reasoning or thought:
+            yield ReasoningDelta(reasoning + thought)
         logprobs = choice.logprobs.content if choice.logprobs is not None else None
-        if (text := text_of(delta.content)) or logprobs:
+        if text or logprobs:
             yield TextDelta(text, tuple(entry.model_dump() for entry in logprobs) if logprobs else None)
         if refusal := text_of(delta.refusal):
             yield Refusal(refusal)
@@ -77,6 +79,29 @@ class ChatAnswer(Answer):
         if isinstance(call.index, int):
             return call.index
         return self.calls if call.id or not self.calls else self.calls - 1
+
+
+def _parts_of(content: Any) -> tuple[str, str]:
+    """Return what was thought and what is said. Mistral's reasoning models send content as a list of parts, as one text elsewhere.
+
+    Raises `TypeError` or `ValueError` for a part that is not known: it might be some of the answer.
+    """
+    if not isinstance(content, list):
+        return "", text_of(content)
+    thought, said = "", ""
+    for part in content:
+        match part:
+            case {"type": "text", "text": text}:
+                said += text_of(text)
+            case {"type": "thinking", "thinking": list() as inner}:
+                thought += _parts_of(inner)[1]
+            case {"type": "thinking", "thinking": text}:
+                thought += text_of(text)
+            case {"type": "reference"}:  # Points at what was searched, and says nothing itself.
+                pass
+            case _:
+                raise ValueError("a part of the content that is not known")
+    return thought, said
 
 
 def _stop_reason(said: str) -> StopReason:
