@@ -246,6 +246,30 @@ def test_a_model_reads_arguments_only_for_a_tool_whose_schema_the_engine_can_be_
     assert "no engine can be held to the parameters of `ticket_lookup`" in finding.message
 
 
+def test_the_people_that_the_starter_shows_in_comments_make_a_bundle_that_checks(
+    folder: Path, heads: ScriptedHeads
+) -> None:
+    for file, block in (("lanes.yaml", "support_desk"), ("ladders.yaml", "private_then_person")):
+        (folder / file).write_text(uncommented((folder / file).read_text(), f"- name: {block}"))
+    for cause in ("on_refusal", "on_check"):
+        change(folder, "routes.yaml", f"# {cause}: private_then_person", f"{cause}: private_then_person")
+
+    assert check_bundle(folder, heads) == ()
+
+    bundle = load_bundle(folder, heads)
+    route = next(one for one in bundle.routes if one.spec.id == "sensitive_private")
+    assert bundle.lanes["support_desk"].people is not None
+    assert {"refusal", "check"} <= {cause for step in route.steps if step.lane == "support_desk" for cause in step.on}
+
+
+def uncommented(text: str, begins: str) -> str:
+    """The text without the comment signs of the block that begins so, up to the next line that is no comment."""
+    before, _, rest = text.partition(f"  # {begins}")
+    lines = rest.split("\n")
+    ends = next((at for at, line in enumerate(lines[1:], 1) if not line.startswith("  #   ")), len(lines))
+    return "\n".join([f"{before}  {begins}{lines[0]}", *(f"  {line[4:]}" for line in lines[1:ends]), *lines[ends:]])
+
+
 def test_a_route_behind_one_that_takes_everything_is_unreachable(folder: Path, heads: ScriptedHeads) -> None:
     change(folder, "routes.yaml", 'when: mode == "batch"', "when: input_tokens >= 1")
 
