@@ -15,8 +15,8 @@ from referencing.jsonschema import DRAFT202012
 
 from benchmarks.contracts.suite import Group
 from router.errors import SchemaRefused
-from router.validate.parsing import NotJson, parse_json
-from router.validate.schema import validator_of
+from router.exact.parsing import NotJson, parse_json
+from router.exact.schema import validator_of
 
 Verdict = Callable[[Group], Callable[[Any], bool | None]]
 """Prepares a group's schema; then says of an instance whether it is valid. None: it could not say."""

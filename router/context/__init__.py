@@ -2,7 +2,7 @@
 
 from router.context.alarms import document_alarms
 from router.context.citations import Breach, CitationRule, false_citations
-from router.context.spotlight import context_alarms, label_of_chunks, loudest_attack, spotlight
+from router.context.spotlight import context_alarms, label_of_chunks, spotlight
 
 __all__ = [
     "Breach",
@@ -11,6 +11,5 @@ __all__ = [
     "document_alarms",
     "false_citations",
     "label_of_chunks",
-    "loudest_attack",
     "spotlight",
 ]

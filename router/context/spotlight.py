@@ -2,7 +2,7 @@
 
 Hines et al., "Defending Against Indirect Prompt Injection Attacks With Spotlighting" (2024): delimiters that differ each time, and an
 instruction that says what is between them. It lowers the risk of injected instructions and does not end it, so the alarm of the worst
-passage raises the request's own as well (`loudest_attack`).
+passage raises the request's own as well (`context_alarms`).
 """
 
 import hashlib
@@ -63,12 +63,6 @@ def context_alarms(text: str, heads: Listens) -> Alarms:
     return Alarms(
         attack=max((one.attack for one in heard), key=_loudness), harm=max((one.harm for one in heard), key=_loudness)
     )
-
-
-def loudest_attack(chunks: Sequence[Chunk], heads: Listens) -> Alarm:
-    """Return the alarm of the passage that looks most like an attack; none at all gives silence."""
-    alarms = [document_alarms(chunk.text, heads).attack for chunk in chunks]
-    return max(alarms, key=_loudness, default=Alarm())
 
 
 def _loudness(alarm: Alarm) -> tuple[bool, float]:

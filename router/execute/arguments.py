@@ -22,12 +22,12 @@ from router.contract import (
     Validated,
 )
 from router.errors import BadRequest, DoorRefused, HandedToPerson, LaneFailed, ToolArgumentsInvalid
+from router.exact import canonical_json
 from router.execute.attempt import attempt_on
 from router.execute.climb import Climb
 from router.execute.release import Outlet
 from router.execute.run import Batch, Run
 from router.lane import TextDelta, Usage
-from router.tools.arguments import canonical_json
 from router.tools.standing import said_arguments
 
 _WHOLE: Final = StreamRule(release="hold")

@@ -7,6 +7,7 @@ from router.bundle.files import LaneSpec
 from router.context.citable import citable
 from router.contract import Decision, Rung, Sampling, ToolSpec
 from router.decide import label_found
+from router.exact import canonical_json
 from router.execute.climb import Step
 from router.execute.run import Run
 from router.lane import LaneCall
@@ -14,7 +15,6 @@ from router.prompt import prompt_messages
 from router.redact import Hiding
 from router.redacting import RedactedCall, Redactor
 from router.scan import scan_text
-from router.tools.arguments import canonical_json
 from router.validate import AnswerContract, contract_of
 
 

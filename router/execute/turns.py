@@ -13,6 +13,7 @@ from router.context import spotlight
 from router.contract import Chunk, Decision, Message, Skipped, TextPart, ToolCall, ToolPlan, ToolSpec
 from router.decide import refusal_of
 from router.errors import PolicyDenied
+from router.exact import canonical_json
 from router.execute.context import decided_again
 from router.execute.first_content import FirstContent
 from router.execute.ladder import from_ladder
@@ -20,7 +21,6 @@ from router.execute.run import Batch, Climbed, Run
 from router.execute.tools import ToolLoop, loop_of
 from router.lane import Stop, TextDelta, ToolCallDelta, Usage
 from router.tools import ToolResult
-from router.tools.arguments import canonical_json
 from router.tools.loop import LoopState
 
 _FAILED = "The tool gave no answer. Answer without it."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from router.tools.arguments import canonical_json
+from router.exact import canonical_json
 
 _SCHEMAS: Final = "#/components/schemas/"
 _HOPS_AT_MOST: Final = 16

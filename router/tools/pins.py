@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.errors import ToolChanged
-from router.tools.arguments import canonical_json, text_sha256
+from router.exact import canonical_json, text_sha256
 
 
 def definition_sha256(definition: Mapping[str, Any]) -> str:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import jsonschema_rs
 import re2
 
 from router.bundle.files import ToolFile
-from router.errors import ToolArgumentsInvalid
-from router.tools.arguments import canonical_json
+from router.errors import SchemaRefused, ToolArgumentsInvalid
+from router.exact import breaches, canonical_json
 from router.tools.check import checked_arguments
 
 _TEXT_CHARACTERS: Final = 20_000
@@ -161,8 +160,8 @@ def _value(word: str, schema: Mapping[str, Any]) -> Any:
 
 def _fits(schema: Mapping[str, Any], value: Any) -> bool:
     try:
-        return bool(jsonschema_rs.validator_for(dict(schema), validate_formats=True).is_valid(value))
-    except ValueError:
+        return not breaches(canonical_json(dict(schema)), value)
+    except (SchemaRefused, ValueError):
         return False
 
 

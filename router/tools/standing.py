@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from router.bundle.files import ToolFile
 from router.errors import ToolArgumentsInvalid
-from router.tools.arguments import canonical_json, parse_json
+from router.exact import canonical_json, parse_json
 from router.tools.check import checked_arguments
 
 _NUMBER: Final = re.compile(r"(?<!\w)(?<!\w[-./:])-?[0-9][0-9,]*(?:\.[0-9]+)?(?!\w)(?![-/:.][0-9])")

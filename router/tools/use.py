@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from router.contract import Concern, Label, RiskTier
-from router.tools.arguments import canonical_arguments, text_sha256
+from router.exact import text_sha256
+from router.tools.arguments import canonical_arguments
 
 Ended = Literal["answered", "declined"]
 """`declined`: the tool worked, and its answer is that it can't (no such ticket, say). Whatever else goes wrong is a `ToolError`."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from router.bundle.answer_rules import NO_RULES, ContractRules
-from router.validate.parsing import NotJson, parse_json
+from router.exact.parsing import NotJson, parse_json
+from router.exact.schema import MOST_ERRORS, breaches
 from router.validate.rules import rule_breaches
-from router.validate.schema import MOST_ERRORS, breaches
 
 ANY_OBJECT = "{}"
 """The schema that asks for any JSON object, as `response_format: json_object` does, and a tool without parameters."""

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from jsonschema_rs import Validator
 
 from router.errors import SchemaRefused
-from router.validate.schema import validator_of
+from router.exact.schema import validator_of
 
 _STANDARD: Final = "https://json-schema.org/draft/2020-12/schema"
 _SINCE_REF_HAS_SIBLINGS: Final = frozenset({_STANDARD, "https://json-schema.org/draft/2019-09/schema"})

@@ -12,14 +12,14 @@ from typing import Any
 
 import orjson
 
+from router.exact.parsing import NotJson
+from router.exact.schema import check_schema
+from router.exact.wording import place
 from router.validate.answer import AnswerContract, Validity, validate_answer
-from router.validate.parsing import NotJson
 from router.validate.places import Places
 from router.validate.rules import forbidden, too_long
 from router.validate.scanner import Kind, Scanner
-from router.validate.schema import check_schema
 from router.validate.track import Track
-from router.validate.wording import place
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from router.bundle.answer_rules import ContractRules, LanguageRule, LengthRule
+from router.exact.wording import place
 from router.validate.language import language_of
-from router.validate.wording import place
 
 Path = tuple[str | int, ...]
 

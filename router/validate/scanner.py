@@ -6,7 +6,7 @@ What is read is told to a listener as it comes: a value begins, a string grows, 
 import re
 from typing import Any, Final, Literal, Protocol
 
-from router.validate.parsing import MOST_NUMBER_CHARACTERS, NotJson, read_float, read_integer
+from router.exact.parsing import MOST_NUMBER_CHARACTERS, NotJson, read_float, read_integer
 
 Kind = Literal["object", "array", "string", "number", "boolean", "null"]
 

@@ -6,10 +6,10 @@ A named tool choice on a small model was seen to come back as a bare string, so 
 from collections.abc import Iterable, Mapping
 
 from router.contract import ToolSpec
+from router.exact.wording import short
 from router.lane import ToolCallDelta
 from router.validate.answer import ANY_OBJECT, AnswerContract, Validity, validate_answer
 from router.validate.prefix import PrefixChecker
-from router.validate.wording import short
 
 
 def validate_arguments(tool: str, arguments: str, tools: Iterable[ToolSpec]) -> Validity:

@@ -7,9 +7,9 @@ be well. An alternative of `anyOf` or `oneOf` that breaks is dropped; the last o
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from router.exact.wording import bound, breach_in_words, names, one_of, short
 from router.validate.places import Asked, Demands, Places, Schema
 from router.validate.scanner import Kind
-from router.validate.wording import bound, breach_in_words, names, one_of, short
 
 _KINDS: Final[dict[type, Kind]] = {
     dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "boolean", type(None): "null",

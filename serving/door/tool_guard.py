@@ -15,10 +15,10 @@ from router.contract import Label
 from router.decide import label_found
 from router.decide.plan import EGRESS_NONE
 from router.errors import DoorRefused, ToolError
+from router.exact import canonical_json, parse_json
 from router.labels import join
 from router.permit import Permit, verify
 from router.render import texts_in
-from router.tools.arguments import canonical_json, parse_json
 from router.tools.check import checked_arguments
 from serving.door.guard import PERMIT_SECONDS_AT_MOST, Asked, Deny, Rules
 

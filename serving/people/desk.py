@@ -29,14 +29,11 @@ from serving.people.wire import (
     ANSWER,
     Approvals,
     AskApproval,
-    Claim,
     ConsumeApproval,
     Finish,
-    ListApprovals,
-    ListTickets,
+    Listing,
     LookApproval,
-    LookTicket,
-    OpenParked,
+    OneTicket,
     Park,
     PeopleAsk,
     Refused,
@@ -165,18 +162,18 @@ class PeopleDesk:
 
     async def ticket(self, org: str, name: str) -> tuple[Ticket, Result | None]:
         """Return how a request stands and, once something came of it, what. Raises `TicketUnknown`."""
-        answer = await self._tickets(LookTicket(org=org, id=name))
+        answer = await self._tickets(OneTicket(kind="look_ticket", org=org, id=name))
         return answer.tickets[0], answer.result
 
     async def parked(self, org: str, name: str) -> Parked:
         """Return what is kept of a request that waits. Raises `TicketUnknown`, `TicketSettled`."""
-        answer = await self._tickets(OpenParked(org=org, id=name))
+        answer = await self._tickets(OneTicket(kind="open_parked", org=org, id=name))
         assert answer.parked is not None, "INVARIANT: what is not there was refused"
         return answer.parked
 
     async def claim(self, org: str, name: str) -> Parked | None:
         """Take a request up to go on with it; None: another replica has it, or nothing is left to go on with."""
-        return (await self._tickets(Claim(org=org, id=name))).parked
+        return (await self._tickets(OneTicket(kind="claim", org=org, id=name))).parked
 
     async def finish(self, ticket: Ticket, went_on_as: str | None, result: Result) -> Ticket:
         """Keep what came of a request, and under which trace it went on, if it did. Raises `TicketSettled`."""
@@ -197,13 +194,13 @@ class PeopleDesk:
 
     async def approvals(self, org: str, *, waiting: bool) -> tuple[Approval, ...]:
         """Return a tenant's approvals, the newest first, without their arguments."""
-        answer = await self._asked(ListApprovals(org=org, waiting=waiting))
+        answer = await self._asked(Listing(kind="list_approvals", org=org, waiting=waiting))
         assert isinstance(answer, Approvals), "INVARIANT: an approval's ask has an approval's answer"
         return answer.approvals
 
     async def tickets(self, org: str, *, waiting: bool) -> tuple[Ticket, ...]:
         """Return a tenant's waiting requests, the newest first."""
-        return (await self._tickets(ListTickets(org=org, waiting=waiting))).tickets
+        return (await self._tickets(Listing(kind="list_tickets", org=org, waiting=waiting))).tickets
 
     async def _park(self, about: About, standing: Standing, parked: Parked, seconds: float) -> Ticket:
         name = f"req_{secrets.token_hex(16)}"

@@ -13,10 +13,10 @@ from router.budgets import Amounts, Step, most_of_call
 from router.bundle.files import ToolFile
 from router.contract import Message, RouteRequest, TextPart, ToolCalled
 from router.errors import NotAuthenticated, RouterError, ToolFailed
+from router.exact import text_sha256
 from router.execute import with_result
 from router.execute.spending import NEVER_CALLED, settled
 from router.tools import ToolResult, ToolUse
-from router.tools.arguments import text_sha256
 from serving.api.auth import Caller
 from serving.api.extension import extension_of
 from serving.api.render import WholeAnswer

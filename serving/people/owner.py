@@ -12,14 +12,11 @@ from serving.people.tickets import TicketBook
 from serving.people.wire import (
     Approvals,
     AskApproval,
-    Claim,
     ConsumeApproval,
     Finish,
-    ListApprovals,
-    ListTickets,
+    Listing,
     LookApproval,
-    LookTicket,
-    OpenParked,
+    OneTicket,
     Park,
     PeopleAnswer,
     PeopleAsk,
@@ -62,8 +59,8 @@ class PeopleOwner:
                 return _one(self._approvals.ask(ask.id, ask.binding, ask.arguments, ask.terms))
             case LookApproval():
                 return _one(self._approvals.look(ask.org, ask.id, with_arguments=ask.shown))
-            case ListApprovals():
-                return Approvals(approvals=self._approvals.listed(ask.org, waiting=ask.waiting))
+            case Listing():
+                return self._listed(ask)
             case SettleApproval():
                 return _one(self._approvals.settle(ask.org, ask.id, ask.outcome, ask.by, ask.because))
             case ConsumeApproval():
@@ -73,25 +70,30 @@ class PeopleOwner:
             case ToldExpired():
                 self._approvals.told(ask.ids)
                 return Approvals(approvals=())
-            case _:
-                return self._about_tickets(ask)
-
-    def _about_tickets(self, ask: Park | LookTicket | ListTickets | OpenParked | Claim | Finish) -> Tickets:
-        book = self._tickets
-        match ask:
             case Park():
-                return Tickets(tickets=(book.park(ask.id, ask.org, ask.standing, ask.parked, ask.seconds),))
-            case LookTicket():
+                return Tickets(tickets=(self._tickets.park(ask.id, ask.org, ask.standing, ask.parked, ask.seconds),))
+            case OneTicket():
+                return self._one_ticket(ask)
+            case Finish():
+                return Tickets(tickets=(self._tickets.finish(ask.org, ask.id, ask.standing, ask.result),))
+
+    def _listed(self, ask: Listing) -> PeopleAnswer:
+        match ask.kind:
+            case "list_approvals":
+                return Approvals(approvals=self._approvals.listed(ask.org, waiting=ask.waiting))
+            case "list_tickets":
+                return Tickets(tickets=self._tickets.listed(ask.org, waiting=ask.waiting))
+
+    def _one_ticket(self, ask: OneTicket) -> Tickets:
+        book = self._tickets
+        match ask.kind:
+            case "look_ticket":
                 return Tickets(tickets=(book.look(ask.org, ask.id),), result=book.result(ask.org, ask.id))
-            case ListTickets():
-                return Tickets(tickets=book.listed(ask.org, waiting=ask.waiting))
-            case OpenParked():
+            case "open_parked":
                 return Tickets(tickets=(book.look(ask.org, ask.id),), parked=book.parked(ask.org, ask.id))
-            case Claim():
+            case "claim":
                 parked = book.claim(ask.org, ask.id)
                 return Tickets(tickets=(book.look(ask.org, ask.id),), parked=parked)
-            case Finish():
-                return Tickets(tickets=(book.finish(ask.org, ask.id, ask.standing, ask.result),))
 
 
 def _one(approval: Approval) -> Approvals:

@@ -41,10 +41,10 @@ class LookApproval(Frozen):
     shown: bool = False
 
 
-class ListApprovals(Frozen):
+class Listing(Frozen):
     """Which are there?"""
 
-    kind: Literal["list_approvals"] = "list_approvals"
+    kind: Literal["list_approvals", "list_tickets"]
     org: str
     waiting: bool
 
@@ -92,34 +92,10 @@ class Park(Frozen):
     seconds: float = Field(gt=0)
 
 
-class LookTicket(Frozen):
-    """How does this request stand?"""
+class OneTicket(Frozen):
+    """How does this request stand, what is kept of it, and may this replica go on with it (`claim`)?"""
 
-    kind: Literal["look_ticket"] = "look_ticket"
-    org: str
-    id: str
-
-
-class ListTickets(Frozen):
-    """Which are there?"""
-
-    kind: Literal["list_tickets"] = "list_tickets"
-    org: str
-    waiting: bool
-
-
-class OpenParked(Frozen):
-    """What is kept of this request, that waits or whose text is kept?"""
-
-    kind: Literal["open_parked"] = "open_parked"
-    org: str
-    id: str
-
-
-class Claim(Frozen):
-    """Let this replica go on with this request."""
-
-    kind: Literal["claim"] = "claim"
+    kind: Literal["look_ticket", "open_parked", "claim"]
     org: str
     id: str
 
@@ -180,16 +156,13 @@ _PLAIN: Final[dict[str, type[RouterError]]] = {
 PeopleAsk = Annotated[
     AskApproval
     | LookApproval
-    | ListApprovals
+    | Listing
     | SettleApproval
     | ConsumeApproval
     | TakeExpired
     | ToldExpired
     | Park
-    | LookTicket
-    | ListTickets
-    | OpenParked
-    | Claim
+    | OneTicket
     | Finish,
     Field(discriminator="kind"),
 ]

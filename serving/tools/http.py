@@ -9,7 +9,7 @@ import httpx2
 
 from router.bundle.files.tool_sources import OpenApiSource
 from router.errors import ToolArgumentsInvalid, ToolFailed, ToolTimeout
-from router.tools.arguments import canonical_json
+from router.exact import canonical_json
 from serving.tools.box import Answer
 from serving.tools.reach import Elsewhere, client_to
 

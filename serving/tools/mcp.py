@@ -16,7 +16,7 @@ from mcp_types import CallToolResult, ListToolsRequest, PaginatedRequestParams, 
 from pydantic import BaseModel, Field
 
 from router.errors import ToolChanged, ToolError, ToolFailed, ToolResultInvalid
-from router.tools.arguments import canonical_json
+from router.exact import canonical_json
 from router.tools.pins import check_pin
 from serving.tools.box import Answer
 

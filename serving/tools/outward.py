@@ -10,8 +10,8 @@ from pydantic import SecretStr
 from router.bundle.files import ToolFile
 from router.bundle.files.tool_sources import LangChainSource, McpSource, OpenApiSource, PythonSource, SqlSource
 from router.errors import ToolFailed, ToolTimeout
+from router.exact import parse_json
 from router.tools import ToolUse
-from router.tools.arguments import parse_json
 from serving.tools.box import Answer
 from serving.tools.http import request
 from serving.tools.reach import client_to

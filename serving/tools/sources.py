@@ -9,8 +9,8 @@ from typing import Any, Final
 from router.bundle.files import ToolFile
 from router.bundle.files.tool_sources import LangChainSource, McpSource, OpenApiSource, PythonSource, SqlSource
 from router.errors import ToolChanged, ToolFailed, ToolTimeout, ToolUnknown
+from router.exact import canonical_json, parse_json
 from router.tools import ToolUse
-from router.tools.arguments import canonical_json, parse_json
 from serving.tools.box import Answer, NoWayOut, Runner
 from serving.tools.workers import Workers
 

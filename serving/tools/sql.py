@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from router.bundle.files.tool_sources import SqlSource
 from router.errors import ToolError, ToolFailed, ToolTimeout
-from router.tools.arguments import canonical_json
+from router.exact import canonical_json
 from serving.tools.plain import plain
 
 _CONNECT_SECONDS: Final = 5

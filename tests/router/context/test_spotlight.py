@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.classify import DEFAULT_HEADS, Heads
-from router.context import context_alarms, document_alarms, label_of_chunks, loudest_attack, spotlight
+from router.context import context_alarms, document_alarms, label_of_chunks, spotlight
 from router.contract import Chunk, Label
 
 HELP = Path(__file__).resolve().parents[3] / "config" / "starter" / "documents" / "help_center"
@@ -93,10 +93,8 @@ def test_the_help_pages_and_the_frame_around_them_raise_no_alarm(heads: Heads) -
 def test_an_instruction_planted_in_a_page_is_heard(heads: Heads) -> None:
     planted = chunk(f"{pages()[3].text}\n\n{INJECTION}", "planted")
 
-    assert loudest_attack([*pages(), planted], heads).flag
     assert context_alarms(spotlight([*pages()[:5], planted], cite=True), heads).attack.flag
-    assert not loudest_attack(pages(), heads).flag
-    assert not loudest_attack([], heads).flag
+    assert not context_alarms(spotlight(pages()[:5], cite=True), heads).attack.flag
 
 
 def test_a_passage_can_not_split_itself_up_to_stay_unheard(heads: Heads) -> None:

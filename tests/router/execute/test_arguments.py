@@ -20,10 +20,10 @@ from router.contract import (
     Validated,
 )
 from router.errors import LaneUnreachable, SchemaRefused
+from router.exact import canonical_json
 from router.execute import Run, with_tools
 from router.lane import LaneCall, Stop, TextDelta, Usage
 from router.testing import MemoryPurse, ScriptedTools
-from router.tools.arguments import canonical_json
 from tests.router.execute.kit import HELLO, Bench, FakeBundle, decision
 from tests.router.execute.test_tools import TICKET
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 import orjson
 
 from router.errors import SchemaRefused
-from router.validate.wording import breach_in_words
+from router.exact.wording import breach_in_words
 
 MOST_ERRORS: Final = 10
 Documents = Mapping[str, Any]
@@ -38,7 +38,7 @@ def _validator(schema: str, *, formats: bool) -> jsonschema_rs.Validator:
     try:
         return validator_of(orjson.loads(schema), formats=formats)
     except orjson.JSONDecodeError as error:
-        raise SchemaRefused(f"response_format: the schema is not JSON: {error}", "response_format") from error
+        raise SchemaRefused(f"the schema is not JSON: {error}", "response_format") from error
 
 
 def validator_of(schema: Any, *, formats: bool, documents: Documents | None = None) -> jsonschema_rs.Validator:
@@ -49,7 +49,7 @@ def validator_of(schema: Any, *, formats: bool, documents: Documents | None = No
         )
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise SchemaRefused(f"response_format: not a usable JSON Schema: {reason}", "response_format") from error
+        raise SchemaRefused(f"not a usable JSON Schema: {reason}", "response_format") from error
 
 
 def _retriever(documents: Documents) -> Callable[[str], Any]:
