@@ -27,6 +27,9 @@ ifeq ($(TARGET),cpu)
 INSTALL_FLAGS := --override requirements/cpu-overrides.txt $(CPU_TORCH)
 endif
 
+# Ray starts a process for each replica, and each imports thousands of modules: they are compiled once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check e2e exam mutants pins contract train bench-overhead bench-capacity clean
 
