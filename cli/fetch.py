@@ -1,5 +1,7 @@
 """`lane models fetch`: get weights onto this machine, whole, checked and no more than is needed."""
 
+import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from cli.fetch_place import place_at_source
 from cli.model_folders import (
     BundleOption,
     Json,
@@ -150,7 +153,7 @@ def _fetch_one(
         plan = plan_fetch(source, settings.models / one.folder, trusted)
     for flaw in plan.choice.left:
         say(f"  left there: {flaw}")
-    with _file_bars(plan) as advance:
+    with place_at_source(f"fetch {platform.node()} {os.getpid()}"), _file_bars(plan) as advance:
         fetched = carry_out(
             plan,
             now=datetime.now(UTC),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cluster.planner.answer import Plan
     from cluster.planner.load import Trace
+    from cluster.planner.starting import StartTime
     from cluster.profile import Profile
     from models.spec import ModelSpec
     from router.bundle.files import LaneSpec
@@ -105,7 +106,9 @@ def plan(
     level = parse_slo(slo)
     load = _load(trace, rps, isl, osl, seed)
     asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus, tensor=tp)
-    ways = ways_to_run(asked, *_said_in(settings.bundle), settings.home / "profiles")
+    models, lanes = _said_in(settings.bundle)
+    ways = ways_to_run(asked, models, lanes, settings.home / "profiles")
+    start = _start(settings.models, next((one for one in models if one.name == model), None), ways.gpu, ways.profile)
     answer = plan_for(
         Question(
             model=model,
@@ -117,13 +120,20 @@ def plan(
             usd_per_gpu_hour=usd_per_gpu_hour if usd_per_gpu_hour is not None else ways.usd_per_gpu_hour_assumed,
             offers=ways.offers,
             routing=ways.routing,
-            grounds=ways.grounds,
+            grounds=(*ways.grounds, start.ground),
             unfit=ways.unfit,
             notes=ways.notes,
         )
     )
+    answer = answer.model_copy(
+        update={
+            "start_seconds": start.seconds,
+            "warm_start_seconds": start.warm_seconds,
+            "cold_start_seconds": start.cold_seconds,
+        }
+    )
     if apply:
-        answer = _applied(answer, ways.profile, settings.bundle)
+        answer = _applied(answer, settings.bundle)
     if json:
         write(answer.model_dump_json().encode())
     else:
@@ -147,7 +157,16 @@ def _load(trace: Path | None, rps: float | None, isl: int | None, osl: int | Non
     return poisson(_DRAWN_AT, isl, osl, _REQUESTS, seed)
 
 
-def _applied(plan: "Plan", profile: "Profile | None", bundle: Path) -> "Plan":
+def _start(models: Path, spec: "ModelSpec | None", gpu: str, profile: "Profile | None") -> "StartTime":
+    """Return how long a replica's start takes. This machine's own starts count where the plan is for its kind of machine."""
+    from cluster.planner.starting import start_time
+    from models.weights.starts import read_starts
+
+    here = spec is not None and (spec.gpu or "cpu").lower() == gpu.lower()
+    return start_time(read_starts(models, spec.name) if spec is not None and here else (), spec, profile)
+
+
+def _applied(plan: "Plan", bundle: Path) -> "Plan":
     """Write the settings that follow from a plan into the bundle; return the plan, which then says so."""
     from cli.edit_models import FILE, replace_models
     from cluster.planner.apply import settings_from, with_scaling
@@ -155,7 +174,7 @@ def _applied(plan: "Plan", profile: "Profile | None", bundle: Path) -> "Plan":
     if plan.replicas is None:
         return plan
     file = bundle / FILE
-    replace_models(bundle, with_scaling(file.read_text("utf-8"), plan.model, settings_from(plan, profile)))
+    replace_models(bundle, with_scaling(file.read_text("utf-8"), plan.model, settings_from(plan)))
     note = f"wrote {file}: it comes into force with `lane bundle apply`, or at the next `lane up`"
     return plan.model_copy(update={"notes": (*plan.notes, note)})
 

@@ -8,6 +8,8 @@ from cluster.planner.answer import Plan
 from cluster.planner.packing import Packing
 from cluster.planner.slo import shown_seconds
 from cluster.profile import Quantiles
+from cluster.scaling import paced_by
+from models.spec import Scaling
 
 
 def show(plan: Plan) -> None:
@@ -93,6 +95,19 @@ def _options(plan: Plan) -> Table:
     return table
 
 
+def _started(plan: Plan) -> str:
+    """Say how long a replica takes to come up, and what the autoscaler makes of it."""
+    if plan.start_seconds is None:
+        return "not known: the autoscaler's delays stay at their defaults"
+    kinds = (("warm", plan.warm_start_seconds), ("cold", plan.cold_start_seconds))
+    seen = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in kinds if seconds is not None)
+    paced = paced_by(Scaling(), plan.start_seconds)
+    return (
+        f"{seen or f'{plan.start_seconds:.0f} s'}; a replica is added after {paced.upscale_delay_seconds:.0f} s of need, "
+        f"removed after {paced.downscale_delay_seconds:.0f} s without"
+    )
+
+
 def _facts(plan: Plan) -> Table:
     assert plan.expected is not None
     assert plan.plateau is not None
@@ -120,6 +135,7 @@ def _facts(plan: Plan) -> Table:
             f"a replica holds {plan.max_concurrency} requests at once; its knee is {plan.knee_concurrency:.0f}",
         ),
         ("KV cache", f"{expected.kv_mean_share:.0%} used on average, {expected.kv_peak_share:.0%} at most"),
+        ("a start", _started(plan)),
         ("if a node dies", _lost(plan)),
     ]
     if expected.prefix_hit_share:

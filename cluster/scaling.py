@@ -42,12 +42,21 @@ def scaling_from(profile: Profile, *, trough: int, peak: int, n_plus: int = 0, t
         raise NotMeasured(
             f"the profile of {profile.model} has no start time: `lane bench run {profile.model}` takes it"
         )
-    return Scaling(
+    scaling = Scaling(
         min_replicas=0 if to_zero else trough + n_plus,
         max_replicas=peak + n_plus,
         spare_replicas=n_plus,
         target_ongoing_requests=profile.knee_concurrency,
-        upscale_delay_seconds=max(_LEAST_UPSCALE_DELAY_SECONDS, _WAIT_BEFORE_ADDING * profile.start_seconds),
-        downscale_delay_seconds=max(_LEAST_DOWNSCALE_DELAY_SECONDS, _WAIT_BEFORE_REMOVING * profile.start_seconds),
-        start_seconds=profile.start_seconds,
+    )
+    return paced_by(scaling, profile.start_seconds)
+
+
+def paced_by(scaling: Scaling, start_seconds: float) -> Scaling:
+    """Return the settings with the delays that follow from how long a start takes."""
+    return scaling.model_copy(
+        update={
+            "upscale_delay_seconds": max(_LEAST_UPSCALE_DELAY_SECONDS, _WAIT_BEFORE_ADDING * start_seconds),
+            "downscale_delay_seconds": max(_LEAST_DOWNSCALE_DELAY_SECONDS, _WAIT_BEFORE_REMOVING * start_seconds),
+            "start_seconds": start_seconds,
+        }
     )

@@ -144,12 +144,35 @@ class ModelSpec(BaseModel):
         initial = self.scaling.initial_replicas if self.scaling is not None else None
         return self.least_replicas if initial is None else initial
 
+    @property
+    def as_replica(self) -> "ModelSpec":
+        """What one replica of it is, however many there are: two specs that agree in this are served by the same engines.
+
+        On CPUs an engine binds its threads by whether it may have a neighbour, so that much of the numbers stays.
+        """
+        several = self.gpu is None and self.most_replicas > 1
+        fields = type(self).model_fields
+        return self.model_copy(
+            update={
+                "scaling": None,
+                "replicas": 2 if several else 1,
+                "max_ongoing_requests": fields["max_ongoing_requests"].default,
+            }
+        )
+
     def starting_with(self, replicas: int) -> "ModelSpec":
         """Return the model with at least so many replicas to start first, as far as its bounds allow; a fixed number stays."""
         if self.scaling is None:
             return self
         first = max(self.first_replicas, min(replicas, self.scaling.max_replicas))
         return self.model_copy(update={"scaling": self.scaling.model_copy(update={"initial_replicas": first})})
+
+    @property
+    def going_on(self) -> "ModelSpec":
+        """The model as it is set while it runs: how many replicas start first is behind it."""
+        if self.scaling is None:
+            return self
+        return self.model_copy(update={"scaling": self.scaling.model_copy(update={"initial_replicas": None})})
 
     @property
     def most_replicas(self) -> int:

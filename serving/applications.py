@@ -61,6 +61,17 @@ class Applications:
             serve.run_many(new, wait_for_applications_running=False)
         return frozenset(target.name for target in new)
 
+    def adjust(self, specs: Collection[ModelSpec], version: InService) -> None:
+        """Give those of these models that run other numbers of replicas and other limits. No engine of them starts again."""
+        running = application_states()
+        targets = [
+            RunTarget(self._deploy(spec.going_on, self._settings.models / spec.folder), version.models[spec.name], None)
+            for spec in specs
+            if version.models[spec.name] in running
+        ]
+        if targets:
+            serve.run_many(targets, wait_for_applications_running=False)
+
     def wait_until_settled(self, version: InService) -> None:
         """Return once each model runs or was given up: the others serve all the same. Raises `DidNotStart` where nothing would serve."""
         while True:

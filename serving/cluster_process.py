@@ -109,6 +109,9 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, In
     version = in_service_of(bundle, settings.models)
     write_in_service(settings, version)
     applications = Applications(settings, deploy)
+    applications.adjust(
+        bundle.models.values(), version
+    )  # A cluster that outlived the last run may have other settings.
     applications.start(bundle, version)
     applications.wait_until_settled(version)
     applications.end_others(version)

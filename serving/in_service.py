@@ -62,14 +62,15 @@ class InService(Frozen):
 
 
 def model_application(spec: ModelSpec, folder: Path) -> str:
-    """Return the name of the Serve application that serves exactly this: other settings, weights or adapters, another name.
+    """Return the name of the Serve application that serves exactly this: another engine, other weights or adapters, another name.
 
-    So a model that a new bundle leaves as it was goes on running, and a changed one comes up beside the one it replaces. Where the weights
+    So a model that a new bundle leaves as it was goes on running, and a changed one comes up beside the one it replaces. How many replicas
+    there are, and how much each takes, is no part of it: that changes while they run. Where the weights
     are on other machines alone, the settings are all there is to go by.
     """
     folders = (folder, *adapter_folders(spec, folder).values())
     weights = [weights_hash(one) if (one / MANIFEST).exists() else "" for one in folders]
-    exactly = "\n".join([spec.model_dump_json(), *weights])
+    exactly = "\n".join([spec.as_replica.model_dump_json(), *weights])
     return f"model-{spec.name}-{hashlib.sha256(exactly.encode()).hexdigest()[:8]}"
 
 

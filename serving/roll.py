@@ -68,6 +68,10 @@ class Fleet(Protocol):
         """Start what a version needs and does not run yet; return at once, with the names of what was started."""
         ...
 
+    def adjust(self, specs: Collection[ModelSpec], version: InService) -> None:
+        """Give running models other numbers of replicas and other limits; their engines go on."""
+        ...
+
     def wait_until_running(self, version: InService, seconds: float, stopped: Callable[[float], bool]) -> None:
         """Return once all that a version needs runs. Raises `DidNotStart`."""
         ...
@@ -146,12 +150,18 @@ class Rolls:
         outgoing = self._version.applications - version.applications
         if self._in_place(wanted):
             self._fleet.end(outgoing)
-        started = self._start(bundle, version)
+        adjusted = self._adjust(bundle, version)
         try:
-            self._switch(version)
+            started = self._start(bundle, version)
+            try:
+                self._switch(version)
+            except Refused:
+                write_in_service(self._settings, self._version)
+                self._fleet.end(started)
+                raise
         except Refused:
-            write_in_service(self._settings, self._version)
-            self._fleet.end(started)
+            if adjusted:
+                self._fleet.adjust(adjusted, self._version)
             raise
         self._drain(version)
         self._show(wanted, "ending the old models")
@@ -171,6 +181,17 @@ class Rolls:
             raise Refused(str(error)) from error
         ensure_secrets(settings, bundle)
         return bundle, version
+
+    def _adjust(self, bundle: Bundle, version: InService) -> Collection[ModelSpec]:
+        """Set the models anew that go on running under other numbers; return them as they were."""
+        before = {
+            name: self._bundle.models[name] for name, one in version.models.items() if one in self._version.applications
+        }
+        changed = [name for name, spec in before.items() if bundle.models[name] != spec]
+        if changed:
+            self._show(version.bundle_hash, f"adjusting {len(changed)} model(s)")
+            self._fleet.adjust([bundle.models[name] for name in changed], version)
+        return [before[name] for name in changed]
 
     def _start(self, bundle: Bundle, version: InService) -> frozenset[str]:
         """Start what the new version needs and wait until it is ready. Raises `Refused`, having ended what was started."""

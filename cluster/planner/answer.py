@@ -146,6 +146,9 @@ class Plan(Frozen):
     knee_concurrency: float | None = None
     knee_concurrency_within_slo: float | None = None
     target_ongoing_requests: float | None = None
+    start_seconds: float | None = Field(default=None, description="what the autoscaler's delays follow")
+    warm_start_seconds: float | None = None
+    cold_start_seconds: float | None = None
     expected: Expected | None = None
     plateau: Plateau | None = None
     kv_headroom: float | None = None

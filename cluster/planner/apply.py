@@ -5,20 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cluster.planner.answer import Plan
-from cluster.profile import Profile
-from cluster.scaling import scaling_from
+from cluster.scaling import paced_by
 from models.spec import Scaling
 from router.bundle.lines import Document, YamlProblem, read_yaml
 from router.errors import BadRequest
 
-_DEFAULT: Final = Scaling()
 _COMMENT: Final = re.compile(r"^\s*(?P<key>[a-z_]+):[^#]*(?P<comment>\s#.*)$")
 
 
-def settings_from(plan: Plan, profile: Profile | None) -> Scaling:
+def settings_from(plan: Plan) -> Scaling:
     """Return the autoscaling settings that a plan means: at least what is guaranteed, at most all, each replica at its knee.
 
-    A profile that knows how long a start takes gives the delays; without one they stay at their defaults.
+    A plan that knows how long a start takes gives the delays; without one they stay at their defaults.
     """
     assert plan.replicas is not None
     assert plan.guaranteed_replicas is not None
@@ -26,19 +24,13 @@ def settings_from(plan: Plan, profile: Profile | None) -> Scaling:
     assert plan.target_ongoing_requests is not None
     trough = max(1, plan.guaranteed_replicas - plan.spare_replicas)
     peak = max(trough, plan.replicas - plan.spare_replicas)
-    if profile is None or profile.start_seconds is None:
-        derived = _DEFAULT
-    else:
-        knee = profile.model_copy(update={"knee_concurrency": plan.target_ongoing_requests})
-        derived = scaling_from(knee, trough=trough, peak=peak, n_plus=plan.spare_replicas)
-    return derived.model_copy(
-        update={
-            "min_replicas": trough + plan.spare_replicas,
-            "max_replicas": peak + plan.spare_replicas,
-            "spare_replicas": plan.spare_replicas,
-            "target_ongoing_requests": float(round(plan.target_ongoing_requests, 1)),
-        }
+    scaling = Scaling(
+        min_replicas=trough + plan.spare_replicas,
+        max_replicas=peak + plan.spare_replicas,
+        spare_replicas=plan.spare_replicas,
+        target_ongoing_requests=float(round(plan.target_ongoing_requests, 1)),
     )
+    return scaling if plan.start_seconds is None else paced_by(scaling, plan.start_seconds)
 
 
 def with_scaling(text: str, model: str, scaling: Scaling) -> str:

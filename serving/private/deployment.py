@@ -46,6 +46,12 @@ _HEALTH_TIMEOUT_SECONDS: Final = 120.0
 # A replica that is taken away ends what it has begun. Each call ends by its own deadline, so this is not waited out.
 _GRACE_SECONDS: Final = 600.0
 
+_UNCHANGED_CODE: Final[dict[str, Any]] = {"version": "as-named", "_internal": True}
+"""Has Serve take other settings of a running application for just that: its replicas go on, as what they run is in the application's name.
+
+Without it every deployment is of another version to Serve, and replaces each replica. `version` is internal to Ray 2.60, which is pinned.
+"""
+
 
 class Streams(Protocol):
     """Whatever answers lane calls: the engine, or the stand-in of `benchmarks/`."""
@@ -181,26 +187,35 @@ def deployment_name(model: str) -> str:
     return f"private-{model}"
 
 
+def model_options(spec: ModelSpec) -> dict[str, Any]:
+    """Return a model's deployment in Serve's words: replicas (fixed, or as its autoscaler finds), where they run, how much they take."""
+    scaling = spec.scaling
+    return {
+        **_UNCHANGED_CODE,
+        "name": deployment_name(spec.name),
+        **({"num_replicas": spec.replicas} if scaling is None else {"autoscaling_config": autoscaling_config(scaling)}),
+        **placement_of(spec).options(),
+        "request_router_config": _spread(spec),
+        "max_ongoing_requests": spec.max_ongoing_requests,
+        "max_queued_requests": spec.max_ongoing_requests * 4,
+        "health_check_period_s": _HEALTH_PERIOD_SECONDS,
+        "health_check_timeout_s": _HEALTH_TIMEOUT_SECONDS,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "graceful_shutdown_timeout_s": _GRACE_SECONDS,
+    }
+
+
 def private_application(spec: ModelSpec, folder: Path, weights: WeightsPolicy | None = None) -> serve.Application:
-    """Bind a model's deployment: replicas (fixed, or as Serve's autoscaler finds), resources and queue as its spec says.
+    """Bind a model's deployment, as its spec says.
 
     `weights`: how a node comes by the folder, and whose signature it must bear.
     """
-    scaling = spec.scaling
-    deployment = serve.deployment(PrivateModel).options(
-        name=deployment_name(spec.name),
-        **({"num_replicas": spec.replicas} if scaling is None else {"autoscaling_config": autoscaling_config(scaling)}),
-        **placement_of(spec).options(),
-        request_router_config=_spread(spec),
-        max_ongoing_requests=spec.max_ongoing_requests,
-        max_queued_requests=spec.max_ongoing_requests * 4,
-        health_check_period_s=_HEALTH_PERIOD_SECONDS,
-        health_check_timeout_s=_HEALTH_TIMEOUT_SECONDS,
-        graceful_shutdown_wait_loop_s=0.5,
-        graceful_shutdown_timeout_s=_GRACE_SECONDS,
-    )
-    application = deployment.bind(
-        spec.model_dump(mode="json"), str(folder), (weights or WeightsPolicy()).model_dump(mode="json")
+    application = (
+        serve.deployment(PrivateModel)
+        .options(**model_options(spec))
+        .bind(
+            spec.as_replica.model_dump(mode="json"), str(folder), (weights or WeightsPolicy()).model_dump(mode="json")
+        )
     )
     return application if spec.spread == "balanced" else _behind_a_doorkeeper(application)
 
@@ -213,4 +228,5 @@ class _Doorkeeper:
 
 
 def _behind_a_doorkeeper(model: serve.Application) -> serve.Application:
-    return serve.deployment(_Doorkeeper, name="doorkeeper", ray_actor_options={"num_cpus": 0.01}).bind(model)
+    doorkeeper = serve.deployment(_Doorkeeper, name="doorkeeper", ray_actor_options={"num_cpus": 0.01})
+    return doorkeeper.options(**_UNCHANGED_CODE).bind(model)

@@ -27,6 +27,7 @@ from router.contract import Frozen
 from router.errors import LaneUnreachable
 
 _ASK_AGAIN_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 60.0
 _SLOTS: Final = ("weights-slots", "lane")
 
 
@@ -118,15 +119,35 @@ class SlotKeeper:
         self._slots = self._slots.give_back(holder)
 
 
-@asynccontextmanager
-async def _slot(places: int) -> AsyncIterator[None]:
-    """Hold one of the cluster's places at the source. A replica that dies loses its own by not renewing it."""
+def _keeper(places: int) -> "ray.actor.ActorHandle[SlotKeeper]":
     name, namespace = _SLOTS
-    keeper = (
+    return (
         ray.remote(SlotKeeper)
         .options(name=name, namespace=namespace, get_if_exists=True, lifetime="detached", num_cpus=0)
         .remote(places)
     )
+
+
+class ClusterPlaces:
+    """The keeper, for a program that is no replica (`lane models fetch`) and is connected to its cluster."""
+
+    def __init__(self, places: int) -> None:
+        """Find the keeper, or make it. Whoever is first says how many `places` there are."""
+        self._keeper = _keeper(places)
+
+    def ask(self, holder: str) -> bool:
+        """Give `holder` a place, or let it keep its own; False: ask again."""
+        return bool(ray.get(self._keeper.ask.remote(holder), timeout=_ANSWER_SECONDS))
+
+    def give_back(self, holder: str) -> None:
+        """Take `holder`'s place back."""
+        ray.get(self._keeper.give_back.remote(holder), timeout=_ANSWER_SECONDS)
+
+
+@asynccontextmanager
+async def _slot(places: int) -> AsyncIterator[None]:
+    """Hold one of the cluster's places at the source. A replica that dies loses its own by not renewing it."""
+    keeper = _keeper(places)
     holder = ray.get_runtime_context().get_actor_id() or "driver"
     while not await keeper.ask.remote(holder):  # noqa: ASYNC110 - what is polled lives in another process
         await asyncio.sleep(_ASK_AGAIN_SECONDS)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from cluster.profile import Fingerprint, Point, Profile, Quantiles, StepFit
+from models.weights.starts import Start, record_start
 
 SECONDS = Quantiles(p50=0.1, p95=0.2, p99=0.3, mean=0.12)
 MODEL = "smollm2-135m-instruct"
@@ -32,6 +34,8 @@ Lane = Callable[..., Result]
 @pytest.fixture
 def lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lane:
     monkeypatch.setenv("LANE_HOME", str(tmp_path / "home"))
+    (tmp_path / "models").mkdir()
+    monkeypatch.setenv("LANE_MODELS", str(tmp_path / "models"))
 
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(app, ["plan", *arguments])
@@ -201,6 +205,20 @@ def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane
 
     assert result.exit_code == 1
     assert "GiB a GPU are missing" in answer(result)["because"]
+
+
+def test_a_start_that_this_machine_remembers_goes_before_the_profiles_and_is_told_as_measured(
+    measured: Lane, tmp_path: Path
+) -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    took = {"fetch_seconds": 0, "check_seconds": 1, "load_seconds": 89}
+    record_start(tmp_path / "models", Start(model=MODEL, weights_hash="x", at=at, warm=True, **took))
+
+    plan = answer(measured("--model", MODEL, "--gpu", "cpu", *LOAD, "--json"))
+
+    assert (plan["start_seconds"], plan["warm_start_seconds"], plan["cold_start_seconds"]) == (90, 90, None)
+    (ground,) = [ground for ground in plan["grounds"] if ground["what"] == "start of a replica"]
+    assert (ground["provenance"], ground["source"][:13]) == ("measured", "1 warm start(")
 
 
 @pytest.mark.slow

@@ -27,7 +27,8 @@ from serving.surge import NoRoom
 from tests.serving.change.kit import Place, a_place
 
 pytestmark = pytest.mark.slow
-OTHER_ENGINE = ("models.yaml", "max_ongoing_requests: ", "max_ongoing_requests: 1")
+OTHER_ENGINE = ("models.yaml", "context_tokens: 4096", "context_tokens: 2048")
+OTHER_NUMBERS = ("models.yaml", "max_ongoing_requests: 128", "max_ongoing_requests: 64")
 TIGHTER = ("tiers.yaml", "raise_at: 0.5", "raise_at: 0.4")
 
 
@@ -52,6 +53,9 @@ class FakeFleet:
         assert bundle.hash == version.bundle_hash
         self.told.append("start")
         return frozenset(version.models.values()) - frozenset(read_in_service(self.settings).models.values())
+
+    def adjust(self, specs: Collection[ModelSpec], version: InService) -> None:
+        self.told.append("adjust " + ", ".join(f"{spec.name} to {spec.max_ongoing_requests}" for spec in specs))
 
     def wait_until_running(self, version: InService, seconds: float, stopped: Callable[[float], bool]) -> None:
         stopped(0.0)
@@ -132,6 +136,25 @@ def test_a_model_with_another_engine_comes_up_beside_the_old_one_which_ends_last
         "ending the old models",
     ]
     assert moving.rolls.refused is None
+
+
+def test_a_model_with_other_numbers_alone_goes_on_and_nothing_starts_again(moving: Moving) -> None:
+    moving.change(*OTHER_NUMBERS)
+    moving.rolls.look()
+
+    assert moving.serves == moving.place.in_force != moving.first.bundle_hash
+    assert moving.fleet.told == ["adjust smollm2-135m-instruct to 64", "room for 0", "start", "end 0"]
+    assert read_in_service(moving.settings).models == moving.first.models
+
+
+def test_numbers_are_set_back_where_the_change_is_refused(moving: Moving) -> None:
+    moving.fleet.refuses = True
+    moving.change(*OTHER_NUMBERS)
+    moving.rolls.look()
+
+    assert moving.rolls.refused is not None
+    adjusted = [said for said in moving.fleet.told if said.startswith("adjust")]
+    assert adjusted == ["adjust smollm2-135m-instruct to 64", "adjust smollm2-135m-instruct to 128"]
 
 
 def test_the_old_models_wait_for_the_last_request_of_their_version(moving: Moving) -> None:
