@@ -8,8 +8,9 @@ A lane fails by its own doing alone: too late, not there, an error or an answer 
 mistake, or a caller that leaves, says nothing of the lane.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from router.bundle.files import BreakerSpec
 
@@ -45,6 +46,11 @@ class Breaker:
     probing: int = 0
     proved: int = 0
 
+    @property
+    def standing(self) -> "Breaker":
+        """What others may know of it: all but what was counted while it was closed."""
+        return replace(self, slices=())
+
     def shut(self, spec: BreakerSpec, now: float) -> str | None:
         """Return why the lane may not be asked now; None where it may."""
         if self.opened_at is None:
@@ -75,13 +81,13 @@ class Breaker:
     def _probed(self, verdict: Verdict, spec: BreakerSpec, now: float) -> "Breaker":
         match verdict:
             case "neither":
-                return replace(self, probing=self.probing - 1)
+                return replace(self, probing=max(0, self.probing - 1))
             case "failed":
                 return Breaker(opened_at=now, era=self.era + 1)
             case "succeeded" if self.proved + 1 >= spec.probes:
                 return Breaker(era=self.era + 1)
             case "succeeded":
-                return replace(self, probing=self.probing - 1, proved=self.proved + 1)
+                return replace(self, probing=max(0, self.probing - 1), proved=self.proved + 1)
 
     def _counted(self, verdict: Verdict, spec: BreakerSpec, now: float) -> "Breaker":
         if verdict == "neither":
@@ -97,3 +103,34 @@ class Breaker:
         if failed and failures >= max(spec.failures, successes):
             return Breaker(opened_at=now, era=self.era + 1)
         return replace(self, slices=slices)
+
+
+class Board(Protocol):
+    """Where breakers stand that several processes agree on, by their lanes' names; one that was never changed is closed."""
+
+    def seen(self, lane: str) -> Breaker:
+        """Return a breaker's standing. Asked at each decision: it may cost next to nothing."""
+        ...
+
+    def changed(self, lane: str, change: Callable[[Breaker], Breaker]) -> Breaker:
+        """Change a breaker's standing and return it; of several that change it at once, each sees what the one before made of it."""
+        ...
+
+
+class OwnBoard:
+    """A board of one process alone."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Breaker] = {}
+
+    def seen(self, lane: str) -> Breaker:
+        """Return its standing."""
+        return self._kept.get(lane, _CLOSED)
+
+    def changed(self, lane: str, change: Callable[[Breaker], Breaker]) -> Breaker:
+        """Change it."""
+        self._kept[lane] = made = change(self.seen(lane)).standing
+        return made
+
+
+_CLOSED: Final = Breaker()

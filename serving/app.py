@@ -31,6 +31,7 @@ from serving.admission import AdmittedLane, Rooms, Standings, onward, out
 from serving.api.auth import Keyring
 from serving.api.people import People
 from serving.api.routes import Api, Version, make_api
+from serving.breaker_board import SharedBoard
 from serving.budgets.wallet import Wallet
 from serving.change.errors import HistoryBroken
 from serving.change.in_force import InForce
@@ -45,6 +46,7 @@ from serving.leaks.sampler import Sampler
 from serving.lockout import Lockout, lane_switches
 from serving.people.desk import PeopleDesk
 from serving.people.go_on import GoOn
+from serving.people.moments import this_moment
 from serving.permit_keys import read_private_key
 from serving.private.deployment import deployment_name
 from serving.private.lane import private_lane
@@ -93,7 +95,7 @@ class Ingress:
         self._keeper = KeeperClient(keeper, time.monotonic)
         self._maps = KeptMaps(keeper)
         self._replicas = ReplicaCounts()
-        self._health = LaneHealth()
+        self._health = LaneHealth(SharedBoard(settings.breakers_file, time.monotonic, this_moment().boot))
         self._pulses = Pulses(time.monotonic)
         self._rooms = Rooms(self._pulses.of, lambda: serve.get_replica_context().world_size, time.monotonic)
         self._deep = DeepScanClient(DeploymentHandle(DEEP_SCAN, DEEP_SCAN), time.monotonic)

@@ -118,6 +118,11 @@ class Settings(Frozen):
         return self.home / "lanes-off"
 
     @property
+    def breakers_file(self) -> Path:
+        """Where the breakers of all ingress replicas stand (`serving.breaker_board`)."""
+        return self.running / "breakers.page"
+
+    @property
     def in_service_file(self) -> Path:
         """Which version of the bundle new requests run under (`serving.in_service`); every ingress replica looks at it each second."""
         return self.running / "in-service.json"

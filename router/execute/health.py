@@ -1,18 +1,26 @@
-"""Which lanes are worth asking now? The breakers and retry budgets of one process: it learns them anew when it starts."""
+"""Which lanes are worth asking now? What this process counts of each, and where their breakers stand, which it may share with others.
+
+Each process counts for itself; that a breaker opened, is being probed or closed again goes up on the board (`router.breakers.Board`), so
+another process neither learns an outage anew nor sends a probe of its own beside one that is under way.
+"""
 
 from collections.abc import Iterable
 
-from router.breakers import Breaker, Pass, Verdict
+from router.breakers import Board, Breaker, OwnBoard, Pass, Verdict
 from router.bundle.files import LaneSpec
 from router.errors import LaneMisbehaved, LaneOverloaded, LaneSaturated, LaneTimeout, LaneUnreachable
 from router.execute.retries import RetryBudget
 
 
 class LaneHealth:
-    """The one owner, in its process, of what was seen of each lane, by the lane's name; `now` is in monotonic seconds."""
+    """The one owner, in its process, of what was seen of each lane, by the lane's name; `now` is in monotonic seconds.
 
-    def __init__(self) -> None:
-        self._breakers: dict[str, Breaker] = {}
+    Processes that share a `board` share that clock too.
+    """
+
+    def __init__(self, board: Board | None = None) -> None:
+        self._board: Board = OwnBoard() if board is None else board
+        self._counted: dict[str, Breaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
 
     def off(self, lanes: Iterable[LaneSpec], now: float) -> dict[str, str]:
@@ -22,12 +30,30 @@ class LaneHealth:
 
     def admit(self, lane: LaneSpec, now: float) -> Pass | None:
         """Let a call through, or not. Every pass must be settled."""
-        self._breakers[lane.name], given = self._breaker(lane).admit(lane.breaker, now)
-        return given
+        breaker = self._breaker(lane)
+        if breaker.opened_at is None or breaker.shut(lane.breaker, now) is not None:
+            return breaker.admit(lane.breaker, now)[1]
+        probes: list[Pass | None] = []
+
+        def admitted(standing: Breaker) -> Breaker:
+            made, given = standing.admit(lane.breaker, now)
+            probes.append(given)
+            return made
+
+        self._board.changed(lane.name, admitted)
+        return probes[-1]
 
     def settle(self, lane: LaneSpec, given: Pass, verdict: Verdict, now: float) -> None:
         """Take in what became of a call that was let through."""
-        self._breakers[lane.name] = self._breaker(lane).settle(given, verdict, lane.breaker, now)
+        if given.probe:
+            self._board.changed(lane.name, lambda standing: standing.settle(given, verdict, lane.breaker, now))
+            return
+        breaker = self._breaker(lane)
+        made = breaker.settle(given, verdict, lane.breaker, now)
+        if made.era == breaker.era:
+            self._counted[lane.name] = made
+        else:  # It opened, unless another process was quicker.
+            self._board.changed(lane.name, lambda standing: made if standing.era == breaker.era else standing)
 
     def requested(self, lane: LaneSpec) -> None:
         """Count a request that asks this lane for the first time."""
@@ -40,7 +66,10 @@ class LaneHealth:
         return left is not None
 
     def _breaker(self, lane: LaneSpec) -> Breaker:
-        return self._breakers.get(lane.name, Breaker())
+        """The breaker as it stands, with what was counted here since it last closed."""
+        standing, counted = self._board.seen(lane.name), self._counted.get(lane.name)
+        same = counted is not None and standing.opened_at is None and counted.era == standing.era
+        return counted if counted is not None and same else standing
 
     def _budget(self, lane: LaneSpec) -> RetryBudget:
         return self._budgets.get(lane.name, RetryBudget())
