@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Final, Literal
 
 from rich.console import Console
@@ -156,9 +157,13 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
 
 
 def knee_of(points: Sequence[Point]) -> float | None:
-    """Return the knee of the closed-loop points, None where there are too few for one."""
-    curve = {point.concurrency: point.output_tokens_per_second for point in points if point.rate is None}
-    return knee([CurvePoint(*pair) for pair in curve.items()]).concurrency if len(curve) > 2 else None
+    """Return the knee of the closed-loop points, each level by its median; None where there are too few for one."""
+    levels: dict[float, list[float]] = {}
+    for point in points:
+        if point.rate is None:
+            levels.setdefault(point.concurrency, []).append(point.output_tokens_per_second)
+    curve = [CurvePoint(concurrency, median(rounds)) for concurrency, rounds in levels.items()]
+    return knee(curve).concurrency if len(curve) > 2 else None
 
 
 def remarks_on(measured: Sequence[Measured]) -> tuple[str, ...]:
