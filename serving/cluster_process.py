@@ -14,11 +14,12 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
+import psutil
 import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
@@ -55,17 +56,14 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
     weights = WeightsPolicy(signers=settings.model_signers, source=settings.models_from)
     deploy = deploy or partial(private_application, weights=weights)
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    brood = Brood()
+    brood, serves = Brood(), settings.ray_address is not None
     folder = settings.ray_folder
     shutil.rmtree(folder, ignore_errors=True)
     try:
+        _when_told_to_end(_leave)
         bundle, version, applications = _start(settings, folder, deploy)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
+        _when_told_to_end(stop.set)
+        serves = True
 
         def show(roll: Roll | None) -> None:
             brood.look()
@@ -84,7 +82,7 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
         brood.look()
         try:
             if ray.is_initialized():
-                serve.shutdown()
+                serve.shutdown() if serves else _break_off(brood)
                 ray.shutdown()
         finally:
             killed = brood.clear(_GRACE_SECONDS)
@@ -101,6 +99,7 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, In
     # vLLM's sockets and scratch files outlive an engine that was killed; here they go with the folder.
     os.environ["VLLM_RPC_BASE_PATH"] = os.environ["TMPDIR"] = str(folder)
     _start_ray(folder) if settings.ray_address is None else _join_ray(settings.ray_address)
+    _when_told_to_end(_leave)  # Ray has put a handler of its own there, which drains a node that nothing runs on yet.
     serve.start(
         proxy_location="HeadOnly",
         http_options=HTTPOptions(host=settings.host, port=settings.port, request_timeout_s=None),
@@ -116,6 +115,29 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, In
     applications.wait_until_settled(version)
     applications.end_others(version)
     return bundle, version, applications
+
+
+def _when_told_to_end(act: Callable[[], object]) -> None:
+    """Have SIGTERM and SIGINT do this from now on."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+
+
+def _leave() -> None:
+    """Break a start off, wherever it is; what there is of it already is cleared up once."""
+    _when_told_to_end(lambda: None)
+    sys.exit(0)
+
+
+def _break_off(brood: Brood) -> None:
+    """End what is only starting. Serve would wait for it: a replica that loads its model does not listen."""
+    for child in psutil.Process().children():
+        if child.name() == "raylet":
+            brood.end_at_once(child)
 
 
 def _start_ray(folder: Path) -> None:

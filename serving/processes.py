@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,20 @@ class Brood:
             self._processes.add(process)
             self._shared |= _shared_memory_of(process.pid)
 
+    def end_at_once(self, root: psutil.Process) -> None:
+        """Kill a process and all below it: each is stopped first, so that nothing is started or mapped behind our back."""
+        stopped: set[psutil.Process] = set()
+        while fresh := {root, *_below(root)} - stopped:
+            for process in fresh:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            stopped |= fresh
+        self._processes |= stopped
+        self._shared |= {path for process in stopped for path in _shared_memory_of(process.pid)}
+        for process in stopped:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def clear(self, grace_seconds: float) -> list[int]:
         """Wait for all of them to end, kill those that do not, unlink their shared memory; return the IDs that were killed.
 
@@ -60,6 +75,13 @@ class Brood:
         for path in self._shared:
             path.unlink(missing_ok=True)
         return killed
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _shared_memory_of(pid: int) -> set[Path]:

@@ -6,6 +6,7 @@ so that whatever supervises it (systemd, a person) sees it.
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -244,6 +245,8 @@ class Supervision:
             except subprocess.TimeoutExpired:
                 log.warning("process %s did not end within %s s", child.pid, _STOP_SECONDS)
         self._brood.clear(_REAP_SECONDS)
+        if self._settings.ray_address is None:  # The cluster process takes it away itself, unless it had to be killed.
+            shutil.rmtree(self._settings.ray_folder, ignore_errors=True)
         self._settings.door_socket.unlink(missing_ok=True)
         release(self._settings)
 
