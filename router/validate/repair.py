@@ -12,20 +12,26 @@ from router.validate.answer import ANY_OBJECT
 
 _MOST_ANSWER_CHARACTERS: Final = 6000
 _MOST_ERRORS: Final = 5
+_LAST_LINE: Final = "Answer again, whole, with that mended, and with nothing before or after it."
 
 
 def repair_messages(call: LaneCall, answer: str, errors: Sequence[str]) -> tuple[Message, ...]:
-    """Return the messages that ask the same lane once more: the call's own, the answer as it came, and one that says what to mend.
+    """Return the messages that ask the same lane once more: the call's own, and one that holds the answer and says what to mend.
 
     `answer` is the text, or a tool call's arguments, as the lane itself sent it: where the rung redacts, before it is restored. What
-    is longer than a repair is worth is left out. The two new messages carry the call's label.
+    is longer than a repair is worth is left out. The new message carries the call's label.
     """
     listed = "\n".join(f"- {error}" for error in errors[:_MOST_ERRORS])
-    asked = [f"That answer breaks its contract:\n{listed}", _schema_line(call), _last_line(call)]
-    instruction = Message(role="user", content=(TextPart(text="\n".join(filter(None, asked))),), label=call.label)
+    lines = [_opening(answer), listed, _schema_line(call), _LAST_LINE]
+    instruction = Message(role="user", content=(TextPart(text="\n".join(filter(None, lines))),), label=call.label)
+    return (*call.messages, instruction)
+
+
+def _opening(answer: str) -> str:
+    """Quote the answer. As a message of its own, bare JSON is read as a data record by the deep scan, and would stay."""
     if not answer or len(answer) > _MOST_ANSWER_CHARACTERS:
-        return (*call.messages, instruction)
-    return (*call.messages, Message(role="assistant", content=(TextPart(text=answer),), label=call.label), instruction)
+        return "Your last answer breaks its contract:"
+    return f"Your last answer was:\n{answer}\nIt breaks its contract:"
 
 
 def _schema_line(call: LaneCall) -> str | None:
@@ -33,10 +39,4 @@ def _schema_line(call: LaneCall) -> str | None:
         return None
     if call.json_schema == ANY_OBJECT:
         return "It must be one JSON object."
-    return f"It must be JSON that meets this JSON Schema:\n{call.json_schema}"
-
-
-def _last_line(call: LaneCall) -> str:
-    if call.json_schema is None:
-        return "Answer again, whole, with that mended."
-    return "Answer again, whole, with that mended: the JSON alone, without a word before or after it."
+    return f"It must meet this JSON Schema:\n{call.json_schema}"

@@ -25,7 +25,7 @@ def test_the_same_lane_is_told_what_is_wrong_and_asked_again() -> None:
     assert bench.text == '{"name": "x"}'
     first, second = bench.lanes["near"].calls
     assert second.messages[: len(first.messages)] == first.messages
-    assert [message.role for message in second.messages[len(first.messages) :]] == ["assistant", "user"]
+    assert [message.role for message in second.messages[len(first.messages) :]] == ["user"]
     assert "name" in second.messages[-1].text
     assert [(one.valid, one.repair) for one in bench.kept(Validated)] == [(False, False), (True, True)]
 

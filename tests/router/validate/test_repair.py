@@ -24,11 +24,11 @@ CALL = LaneCall(
 
 
 def test_the_lane_sees_its_answer_what_is_wrong_with_it_and_the_schema() -> None:
-    asked, answer, instruction = repair_messages(CALL, "[36]", ["at /: expected object"])
+    asked, instruction = repair_messages(CALL, "[36]", ["at /: expected object"])
 
     assert asked == CALL.messages[0]
-    assert (answer.role, answer.text) == ("assistant", "[36]")
     assert instruction.role == "user"
+    assert "[36]" in instruction.text
     assert "- at /: expected object" in instruction.text
     assert '{"type": "object"}' in instruction.text
 

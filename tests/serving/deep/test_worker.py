@@ -12,8 +12,10 @@ import psutil
 import pytest
 
 from router.errors import ScanUnavailable
+from router.validate import repair_messages
 from serving.frames import encode, read_frame
 from tests.serving.deep.conftest import Scanning
+from tests.serving.door.kit import a_call
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,18 @@ def test_somebodys_data_is_found_and_the_span_lies_in_the_text(deep: Scanning, t
 @pytest.mark.parametrize("text", PLAIN)
 def test_a_plain_text_may_go(deep: Scanning, text: str) -> None:
     (found,) = deep.scan(text)
+
+    assert not [finding for finding in found if finding.score >= 0.5]
+
+
+def test_what_a_lane_is_told_to_mend_may_go_to_it_again(deep: Scanning) -> None:
+    schema = (
+        '{"type":"object","properties":{"city":{"type":"string"}},"required":["city"],"additionalProperties":false}'
+    )
+    call = a_call(json_schema=schema)
+    told = repair_messages(call, '{"city": 7}', ["at /city: expected string"])[-1]
+
+    (found,) = deep.scan(told.text)
 
     assert not [finding for finding in found if finding.score >= 0.5]
 
