@@ -13,6 +13,8 @@ from router.bundle import load_bundle
 from router.state import State
 from tests.redaction_bundle import LANE, with_redaction
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path(__file__).resolve().parents[2] / "config" / "starter"
 
 

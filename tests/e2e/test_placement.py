@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SECONDS = 400
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.exam]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from router.bundle.load import bundle_hash
 from router.errors import BundleInvalid
 from router.testing import ScriptedHeads
 
+pytestmark = pytest.mark.slow
+
 Check = Callable[..., tuple[BundleFinding, ...]]
 
 

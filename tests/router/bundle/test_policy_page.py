@@ -16,6 +16,8 @@ from router.decide import decide
 from router.state import State
 from router.testing import ScriptedHeads
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path("docs/policy.md").read_text()
 EXAMPLES = dict(re.findall(r"```\w+ (\S+)\n(.*?)```", PAGE, re.DOTALL))
 

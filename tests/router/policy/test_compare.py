@@ -1,12 +1,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from router.bundle import Bundle
 from router.bundle.source import read_source
 from router.bundle.space import Way
 from router.policy.compare import compare_bundles
 from router.policy.sample import sample_lines
 from tests.router.policy.requests import parse
+
+pytestmark = pytest.mark.slow
 
 Version = Callable[..., Bundle]
 LINES = (

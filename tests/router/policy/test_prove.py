@@ -15,6 +15,8 @@ from router.state import State
 from router.testing import ScriptedHeads
 from tests.router.policy.requests import parse
 
+pytestmark = pytest.mark.slow
+
 Edited = Callable[..., Path]
 
 PUBLIC_OR_INTERNAL = '[Level::"public", Level::"internal"].contains(context.level)'

@@ -7,6 +7,8 @@ from router.bundle import Bundle
 from router.bundle.files import Band, Concerns
 from router.policy import widens
 
+pytestmark = pytest.mark.slow
+
 Version = Callable[..., Bundle]
 
 UNLESS_INTERNAL = (

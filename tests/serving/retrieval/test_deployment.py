@@ -16,6 +16,8 @@ from serving.retrieval.deployment import RetrievalClient, Shelf
 from serving.retrieval.shipped import outdated, root_of
 from serving.retrieval.testing import WordEmbedder
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path(__file__).resolve().parents[3] / "config" / "starter"
 PLAN = RetrievalPlan(index="help", top_k=3, reranker="on")
 
