@@ -2,7 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.architecture import Architecture, architecture_of
@@ -212,7 +212,6 @@ fits = st.builds(
 )
 
 
-@settings(deadline=None)  # Two cores are shared: what is slow here says nothing about the arithmetic.
 @given(fits)
 def test_what_is_promised_never_exceeds_memory(one: Fit) -> None:
     batch, beside = int(one.largest_batch.value), one.weights.value + one.activations.value + one.overhead.value
@@ -223,19 +222,16 @@ def test_what_is_promised_never_exceeds_memory(one: Fit) -> None:
         assert beside + (batch + 1) * _kv(one) > one.budget.value * (1 - 1e-9)
 
 
-@settings(deadline=None)  # Two cores are shared: what is slow here says nothing about the arithmetic.
 @given(fits)
 def test_the_largest_context_fits_and_one_more_token_does_not(one: Fit) -> None:
     assert one.fits == (one.largest_context.value >= one.wish.context)
 
 
-@settings(deadline=None)  # Two cores are shared: what is slow here says nothing about the arithmetic.
 @given(fits)
 def test_what_is_short_is_what_is_lacking(one: Fit) -> None:
     assert one.short_bytes == pytest.approx(max(0.0, _kv(one) - one.kv_room.value))
 
 
-@settings(deadline=None)
 @given(fits)
 def test_narrower_weights_a_narrower_cache_and_more_memory_never_hold_less(one: Fit) -> None:
     architecture = _architecture_of(one)

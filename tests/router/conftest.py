@@ -1,15 +1,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from router.bundle import Bundle, load_bundle
 from router.contract import Topic
 from router.testing import ScriptedHeads
-
-# A shared machine's pauses are no finding: laws are about answers, not about time.
-settings.register_profile("without deadlines", deadline=None)
-settings.load_profile("without deadlines")
 
 STARTER = Path("config/starter").resolve()
 

@@ -8,7 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.network import Site, SiteInvalid, read_site, render
@@ -137,7 +137,6 @@ def test_a_site_file_that_is_wrong_is_named_with_the_place(tmp_path: Path, text:
 networks = st.integers(0, 2**24 - 1).map(lambda number: ip_network((number << 8, 24)))
 
 
-@settings(deadline=None)
 @given(nodes=st.lists(networks, min_size=1, max_size=4), providers=st.lists(networks, min_size=1, max_size=4))
 def test_whatever_the_site_no_address_of_a_provider_is_granted_to_a_node(nodes: Any, providers: Any) -> None:
     site = Site(nodes=tuple(nodes), providers={"openai": tuple(providers)})

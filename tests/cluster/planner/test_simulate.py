@@ -44,7 +44,7 @@ def small(blocks: int) -> PlainSteps:
     return replace(TIMES, kv_capacity_tokens=1712 + 16 * blocks)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(traces(), st.integers(0, 200), st.integers(1, 3), st.sampled_from(("balanced", "prefix")))
 def test_every_request_is_answered_in_full_and_no_cache_is_overdrawn(
     trace: Trace, blocks: int, replicas: int, routing: str
@@ -65,7 +65,7 @@ def test_every_request_is_answered_in_full_and_no_cache_is_overdrawn(
         assert one.cached_tokens < one.prompt_tokens
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(traces(), st.integers(0, 200))
 def test_within_a_priority_who_comes_first_is_admitted_first(trace: Trace, blocks: int) -> None:
     outcome = simulate(Fleet(small(blocks), 1, EngineLimits(max_batched_tokens=512)), trace)
@@ -107,7 +107,7 @@ def test_long_prompts_are_read_in_chunks_and_decodes_go_on_between_them() -> Non
     assert outcome.at("itl", 100) < TIMES.prefill_seconds(256, 2560) + TIMES.decode_seconds(2, 3000)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(traces(), st.floats(0.3, 0.95))
 def test_a_faster_engine_serves_a_queue_no_later(trace: Trace, faster: float) -> None:
     """For one request at a time: with a batch, an earlier arrival in it can rightly delay another."""

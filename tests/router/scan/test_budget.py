@@ -147,7 +147,7 @@ def test_adding_lines_never_takes_a_category_away(text: str, more: str) -> None:
     assert categories(text) <= categories(f"{more}\n{text}")
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(TEXTS)
 def test_enough_of_anything_never_takes_a_category_away(text: str) -> None:
     more = "4111 1111 1111 1111, " * (STEPS // 4)

@@ -23,7 +23,7 @@ def offer_all(file: Path, draws: list[float], per_stratum: int) -> None:
             samples.offer(a_stratum(), str(number).encode(), TRACE, float(number), a_setting(per_stratum=per_stratum))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30, unique=True), st.integers(1, 8))
 def test_kept_are_those_with_the_smallest_draws_whatever_came_first(draws: list[float], per_stratum: int) -> None:
     with TemporaryDirectory() as folder:

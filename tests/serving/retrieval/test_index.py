@@ -270,7 +270,7 @@ passages = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(passages, min_size=1, max_size=10),
     st.sampled_from(LEVELS),
