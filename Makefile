@@ -31,7 +31,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check e2e exam mutants pins contract train bench-overhead bench-capacity clean
+.PHONY: help setup run test check static exam mutants pins contract train bench-overhead bench-capacity clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,23 +58,23 @@ $(EMBEDDING_MODEL): | $(INSTALLED)
 run: setup  ## Serve the starter bundle on this machine, send three real requests, stay (Ctrl-C stops it)
 	@exec $(BIN)/lane up --foreground --demo
 
-test: setup check e2e  ## What CI runs: check, then the real engine end to end
+test: setup static  ## What CI runs: all of check, the slow tests, then the real engine end to end
+	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
+	$(BIN)/pytest -q -n logical -m "not e2e and not exam"
+	$(BIN)/pytest tests/e2e -m "not exam"
 
-check: $(INSTALLED)  ## Lint, format, types, import contracts, generated pages, unit tests (under 3 minutes)
+check: static  ## Lint, format, types, import contracts, generated pages, unit tests (under 3 minutes)
+	$(BIN)/pytest -q -n logical -m "not e2e and not slow and not exam"
+
+static: $(INSTALLED)  ## The half of check that runs no test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m cli.contract --check
 	$(BIN)/python -m cli.docs --check
-	$(BIN)/pytest -q -n logical -m "not e2e and not slow and not exam"
 
-e2e: setup  ## The slow tests, and those that need the running cluster and the real engine
-	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
-	$(BIN)/pytest -q -n logical -m "slow and not exam"
-	$(BIN)/pytest tests/e2e -m "not exam"
-
-exam: setup check  ## Everything, also what is long
+exam: setup static  ## Everything, also what is long
 	@echo "Not run here: hosted providers with real keys, GPU builds."
 	$(BIN)/pytest
 

@@ -19,7 +19,7 @@ import yaml
 
 from tests.e2e.systems import MODEL, RunningSystem, lane, running_system
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(1500)]
 
 STARTER = Path("config/starter")
 ENGINE = "VLLM::EngineCore"
@@ -202,7 +202,6 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
     assert "no sign of life" in state(system)["replaced"][-1]["because"]
 
 
-@pytest.mark.exam
 def test_an_engine_that_is_busy_for_longer_than_the_limit_is_left_alone(system: RunningSystem) -> None:
     before = {engine.pid for engine in engines(system)}
 
