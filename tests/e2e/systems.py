@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +39,10 @@ class RunningSystem:
         """The API key that was minted under `org/key id`."""
         return str(json.loads(self.settings.keys_file.read_text())[name])
 
-    def processes(self, title: str) -> list[psutil.Process]:
-        """The system's processes of this title."""
-        return [process for process in _processes_of(self.settings) if process.name() == title]
+    @property
+    def engines(self) -> list[psutil.Process]:
+        """The engines that run for this system, the oldest first."""
+        return sorted(engines_among(_processes_of(self.settings)), key=psutil.Process.create_time)
 
 
 @contextmanager
@@ -78,6 +79,21 @@ def running_system(
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((settings.host, settings.port))
+
+
+def engines_among(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """What the models' replicas have spawned. vLLM gives an engine its own title only where the environment lies where it began."""
+    replicas = [process for process in processes if _said_by(process).startswith("ray::ServeReplica:model-")]
+    children = [child for replica in replicas if replica.is_running() for child in replica.children()]
+    return [child for child in children if "spawn_main" in _said_by(child) or _said_by(child).startswith("VLLM::")]
+
+
+def _said_by(process: psutil.Process) -> str:
+    """A process's command line, or the title that it wrote over it; nothing where it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def lane(environment: Mapping[str, str], *command: str, code: int = 0) -> str:

@@ -146,7 +146,7 @@ def test_a_killed_engine_fails_its_requests_clearly_and_comes_back(private: Any,
         asked = [asyncio.create_task(private.answer(call)) for _ in range(3)]
         while await private.running() < len(asked):  # noqa: ASYNC110 - what is polled lives in another process
             await asyncio.sleep(0.05)
-        for engine in system.processes("VLLM::EngineCore"):
+        for engine in system.engines:
             engine.kill()
         await asyncio.wait(asked, timeout=30)
         return [task.exception() for task in asked if task.done()]

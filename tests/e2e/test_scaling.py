@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
 import yaml
 
@@ -22,7 +21,6 @@ from tests.e2e.systems import MODEL, RunningSystem, lane, running_system
 pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(1500)]
 
 STARTER = Path("config/starter")
-ENGINE = "VLLM::EngineCore"
 STALL_SECONDS = 10
 START_SECONDS = 480
 """An engine that starts beside a busy one has little of two cores."""
@@ -135,10 +133,6 @@ def state(system: RunningSystem, model: str = MODEL) -> Any:
     return json.loads((system.settings.home / "status.json").read_text())["models"][model]
 
 
-def engines(system: RunningSystem) -> list[psutil.Process]:
-    return sorted(system.processes(ENGINE), key=psutil.Process.create_time)
-
-
 async def until(true: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not true():
@@ -170,12 +164,12 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
             async with client.load(9):
                 await until(lambda: state(system)["running"] == 2, START_SECONDS)
                 calm = len(client.answers)
-                before = engines(system)
+                before = system.engines
                 hung = before[0]
                 hung.send_signal(signal.SIGSTOP)
                 await until(lambda: not hung.is_running(), 4 * STALL_SECONDS + 10)
                 await until(
-                    lambda: state(system)["running"] == 2 and bool(set(engines(system)) - set(before)), START_SECONDS
+                    lambda: state(system)["running"] == 2 and bool(set(system.engines) - set(before)), START_SECONDS
                 )
                 long = [
                     asyncio.create_task(client.ask("fast_small", "Tell a long story.", tokens=300, deadline=150))
@@ -203,7 +197,7 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
 
 
 def test_an_engine_that_is_busy_for_longer_than_the_limit_is_left_alone(system: RunningSystem) -> None:
-    before = {engine.pid for engine in engines(system)}
+    before = {engine.pid for engine in system.engines}
 
     async def story(client: Client) -> None:
         began = time.monotonic()
@@ -217,7 +211,7 @@ def test_an_engine_that_is_busy_for_longer_than_the_limit_is_left_alone(system: 
     answers = run(system, story)
 
     assert {(one.status, one.error) for one in answers} == {(200, None)}
-    after = {engine.pid for engine in engines(system)}
+    after = {engine.pid for engine in system.engines}
     assert after, "the busy engine was ended"
     assert after <= before, (
         "the busy engine was replaced"

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from serving.settings import Settings, read_settings
+from tests.e2e.systems import engines_among
 
 pytestmark = pytest.mark.e2e
 _SHARED_MEMORY = Path("/dev/shm")
@@ -51,7 +52,7 @@ class Foreground:
 
     def _has_an_engine(self) -> bool:
         self._seen = set(psutil.Process(self.process.pid).children(recursive=True))
-        return any(_title(process).startswith("VLLM") for process in self._seen)
+        return bool(engines_among(self._seen))
 
     def assert_that_nothing_is_left(self, seconds: float) -> None:
         _, alive = psutil.wait_procs(list(self._seen), timeout=seconds)
@@ -65,14 +66,6 @@ class Foreground:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((self.settings.host, self.settings.port))
-
-
-def _title(process: psutil.Process) -> str:
-    """What a process calls itself; nothing where it has ended meanwhile."""
-    try:
-        return process.name()
-    except psutil.NoSuchProcess:
-        return ""
 
 
 @pytest.fixture
