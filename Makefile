@@ -7,6 +7,8 @@ LANE_MODELS ?= .cache/models
 VENV := .venv
 BIN := $(VENV)/bin
 UV_PIN := uv==0.13.9
+# A good part of what tests do is wait.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 INSTALLED := $(VENV)/.installed-$(TARGET)
 SMALL_MODEL := $(LANE_MODELS)/smollm2-135m-instruct/MANIFEST.sha256
 EMBEDDING_MODEL := $(LANE_MODELS)/all-minilm-l6-v2/MANIFEST.sha256
@@ -60,11 +62,11 @@ run: setup  ## Serve the starter bundle on this machine, send three real request
 
 test: setup static  ## What CI runs: all of check, the slow tests, then the real engine end to end
 	@echo "Not run here: tests marked exam (long: make exam), hosted providers (no key is used), GPU builds (no GPU is needed)."
-	$(BIN)/pytest -q -n logical -m "not e2e and not exam"
+	$(BIN)/pytest -q -n $(WORKERS) -m "not e2e and not exam"
 	$(BIN)/pytest tests/e2e -m "not exam"
 
 check: static  ## Lint, format, types, import contracts, generated pages, unit tests (under 3 minutes)
-	$(BIN)/pytest -q -n logical -m "not e2e and not slow and not exam"
+	$(BIN)/pytest -q -n $(WORKERS) -m "not e2e and not slow and not exam"
 
 static: $(INSTALLED)  ## The half of check that runs no test
 	$(BIN)/ruff check .

@@ -191,6 +191,7 @@ MUTANTS = dict(mutants())
 
 
 @pytest.mark.slow
+@pytest.mark.exam
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_of_the_policies_that_lets_more_out_is_found_by_the_proof(
     name: str, edited: Edited, heads: ScriptedHeads, starter: Bundle
