@@ -89,7 +89,7 @@ def test_a_fetch_that_was_killed_goes_on_where_it_was(tmp_path: Path, mirror: An
     killed = _lane(tmp_path, mirror, "fetch", "lab/tiny", "--from", mirror.address)
     parts = tmp_path / "models"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not _part_bytes(parts) >= 1_000_000:
+    while time.monotonic() < deadline and not _only_the_large_file_is_missing(parts):
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
@@ -171,5 +171,7 @@ def test_the_site_signs_a_node_checks_and_a_wrong_byte_is_named(tmp_path: Path, 
     assert weights.read_bytes() == WEIGHTS
 
 
-def _part_bytes(models: Path) -> int:
-    return sum(part.stat().st_size for part in models.glob(".fetch-*/model.safetensors.part"))
+def _only_the_large_file_is_missing(models: Path) -> bool:
+    part_bytes = sum(part.stat().st_size for part in models.glob(".fetch-*/model.safetensors.part"))
+    whole = {file.name for file in models.glob(".fetch-*/*.json")}
+    return part_bytes >= 1_000_000 and whole == {"config.json", "tokenizer.json"}
