@@ -24,7 +24,7 @@ from serving.private.placement import Placement, placement_of
 from serving.roll import DidNotStart
 from serving.settings import Settings
 from serving.statuses import DEPLOY_FAILED, RUNNING, ApplicationState, application_states
-from serving.surge import NoRoom, check_memory, memory_bytes
+from serving.surge import NoRoom, added_at_once, check_memory, replica_bytes
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,11 @@ class Applications:
         """Deploy what this version needs and does not run yet; returns at once, with the names of what was started."""
         running = application_states()
         targets = {
-            version.models[spec.name]: self._deploy(_as_many_as_now(spec, running), self._settings.models / spec.folder)
+            version.models[spec.name]: self._deploy(
+                # Its load does not begin anew: a model that is being exchanged starts with as many replicas as it has.
+                spec.starting_with(_replicas_now(spec, running)),
+                self._settings.models / spec.folder,
+            )
             for spec in bundle.models.values()
         }
         if version.hosted:
@@ -108,14 +112,20 @@ class Applications:
             if wait(_POLL_SECONDS):
                 raise DidNotStart("told to stop meanwhile")
 
-    def check_room(self, specs: Collection[ModelSpec]) -> None:
-        """Reserve room for these models' first replicas, as they will be placed, and let go of it. Raises `NoRoom`."""
+    def check_room(self, specs: Collection[ModelSpec], version: InService) -> None:
+        """Reserve room for the replicas that these models of a version will add at once, as they will be placed, and let go of it.
+
+        Raises `NoRoom`.
+        """
         running = application_states()
-        specs = [_as_many_as_now(spec, running) for spec in specs]
+        added = {
+            spec.name: added_at_once(spec, _replicas_now(spec, running), goes_on=version.models[spec.name] in running)
+            for spec in specs
+        }
         if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
-            folders = {spec.name: memory_bytes(spec, self._settings.models / spec.folder) for spec in specs}
-            check_memory(folders, available_memory_bytes())
-        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(spec.first_replicas)]
+            sizes = {spec.name: replica_bytes(spec, self._settings.models / spec.folder) for spec in specs}
+            check_memory({name: added[name] * size for name, size in sizes.items()}, available_memory_bytes())
+        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(added[spec.name])]
         try:
             missing = sorted({name for name, group in groups if not group.wait(_RESERVE_SECONDS)})
             if missing:
@@ -146,11 +156,12 @@ class Applications:
                 log.warning("%s", error)
 
 
-def _as_many_as_now(spec: ModelSpec, applications: Mapping[str, ApplicationState]) -> ModelSpec:
-    """A model that is being exchanged starts with as many replicas as its old version has: its load does not begin anew."""
+def _replicas_now(spec: ModelSpec, applications: Mapping[str, ApplicationState]) -> int:
+    """How many replicas of a model run now, under this version or the one before."""
     name = deployment_name(spec.name)
-    now = [one.deployments[name].count(RUNNING) for one in applications.values() if name in one.deployments]
-    return spec.starting_with(max(now, default=0))
+    return max(
+        (one.deployments[name].count(RUNNING) for one in applications.values() if name in one.deployments), default=0
+    )
 
 
 def _reserve(placement: Placement) -> PlacementGroup:

@@ -24,7 +24,7 @@ from serving.change.durable import write_durably
 from serving.evidence_schema import Outlook
 from serving.settings import Settings
 from serving.status import supervisor_of
-from serving.surge import NoRoom, check_memory, memory_bytes
+from serving.surge import NoRoom, check_memory, replica_bytes
 
 Colour = Literal["blue", "green"]
 Say = Callable[[str], None]
@@ -134,7 +134,10 @@ def _check(settings: Settings, bundle: Bundle, incoming: System) -> None:
         raise UpgradeRefused(f"port {incoming.port} is in use; give another one by --port")
     if any(model.gpus > 0 for model in bundle.models.values()) and not os.environ.get("CUDA_VISIBLE_DEVICES"):
         raise UpgradeRefused("two systems would share these GPUs: name those of the new one by CUDA_VISIBLE_DEVICES")
-    needed = {name: memory_bytes(spec, settings.models / spec.folder) for name, spec in bundle.models.items()}
+    needed = {
+        name: spec.first_replicas * replica_bytes(spec, settings.models / spec.folder)
+        for name, spec in bundle.models.items()
+    }
     try:
         check_memory({**needed, "Ray and the rest": _RAY_BYTES}, available_memory_bytes())
     except NoRoom as error:

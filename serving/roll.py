@@ -60,8 +60,8 @@ class Fleet(Protocol):
         """How many replicas of the ingress run now."""
         ...
 
-    def check_room(self, specs: Collection[ModelSpec]) -> None:
-        """Raise `NoRoom` unless these models' first replicas fit beside all that runs."""
+    def check_room(self, specs: Collection[ModelSpec], version: InService) -> None:
+        """Raise `NoRoom` unless the replicas that these models of a version will add at once fit beside all that runs."""
         ...
 
     def start(self, bundle: Bundle, version: InService) -> frozenset[str]:
@@ -150,6 +150,7 @@ class Rolls:
         outgoing = self._version.applications - version.applications
         if self._in_place(wanted):
             self._fleet.end(outgoing)
+        self._reserve(bundle, version)
         adjusted = self._adjust(bundle, version)
         try:
             started = self._start(bundle, version)
@@ -182,27 +183,36 @@ class Rolls:
         ensure_secrets(settings, bundle)
         return bundle, version
 
-    def _adjust(self, bundle: Bundle, version: InService) -> Collection[ModelSpec]:
-        """Set the models anew that go on running under other numbers; return them as they were."""
-        before = {
-            name: self._bundle.models[name] for name, one in version.models.items() if one in self._version.applications
-        }
-        changed = [name for name, spec in before.items() if bundle.models[name] != spec]
-        if changed:
-            self._show(version.bundle_hash, f"adjusting {len(changed)} model(s)")
-            self._fleet.adjust([bundle.models[name] for name in changed], version)
-        return [before[name] for name in changed]
-
-    def _start(self, bundle: Bundle, version: InService) -> frozenset[str]:
-        """Start what the new version needs and wait until it is ready. Raises `Refused`, having ended what was started."""
-        new = [spec for spec in bundle.models.values() if version.models[spec.name] not in self._version.applications]
-        self._show(version.bundle_hash, f"reserving room for {len(new)} model(s)")
+    def _reserve(self, bundle: Bundle, version: InService) -> None:
+        """See that there is room for what the new version starts, and for what it adds to models that go on. Raises `Refused`."""
+        wanted = [*self._new(bundle, version), *(bundle.models[name] for name in self._changed(bundle, version))]
+        self._show(version.bundle_hash, f"reserving room for {len(wanted)} model(s)")
         try:
-            self._fleet.check_room(new)
+            self._fleet.check_room(wanted, version)
         except NoRoom as error:
             raise Refused(
                 f"{error}; room, or `lane bundle apply --in-place` (the old models end first)", passing=True
             ) from error
+
+    def _new(self, bundle: Bundle, version: InService) -> list[ModelSpec]:
+        return [spec for spec in bundle.models.values() if version.models[spec.name] not in self._version.applications]
+
+    def _changed(self, bundle: Bundle, version: InService) -> list[str]:
+        """The models that go on running, under other numbers."""
+        kept = [name for name, application in version.models.items() if application in self._version.applications]
+        return [name for name in kept if bundle.models[name] != self._bundle.models[name]]
+
+    def _adjust(self, bundle: Bundle, version: InService) -> Collection[ModelSpec]:
+        """Set the models anew that go on running under other numbers; return them as they were."""
+        changed = self._changed(bundle, version)
+        if changed:
+            self._show(version.bundle_hash, f"adjusting {len(changed)} model(s)")
+            self._fleet.adjust([bundle.models[name] for name in changed], version)
+        return [self._bundle.models[name] for name in changed]
+
+    def _start(self, bundle: Bundle, version: InService) -> frozenset[str]:
+        """Start what the new version needs and wait until it is ready. Raises `Refused`, having ended what was started."""
+        new = self._new(bundle, version)
         phase = f"starting {len(new)} model(s)"
         self._show(version.bundle_hash, phase)
         started = self._fleet.start(bundle, version)

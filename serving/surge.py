@@ -1,4 +1,4 @@
-"""Do the models that a new version starts fit into this box's memory beside those of the old one? Pure.
+"""Do the replicas that a new version adds fit into this box's memory beside those of the old one? Pure.
 
 Ray counts processors, GPUs and nodes (`serving.applications`). It does not count the memory of models that run on CPUs.
 """
@@ -23,12 +23,17 @@ class NoRoom(RouterError):
     code = "no_room"
 
 
-def memory_bytes(spec: ModelSpec, folder: Path) -> int:
-    """Return the memory of a box that a model's first replicas take: nothing to speak of where they compute on GPUs."""
+def added_at_once(spec: ModelSpec, now: int, *, goes_on: bool) -> int:
+    """Return how many replicas start beside the `now` that run: what a model that goes on lacks, of another as many as it has."""
+    return max(0, spec.least_replicas - now) if goes_on else spec.starting_with(now).first_replicas
+
+
+def replica_bytes(spec: ModelSpec, folder: Path) -> int:
+    """Return the memory of a box that one replica of a model takes: nothing to speak of where it computes on GPUs."""
     if spec.gpus > 0:
         return 0
     kv_bytes = int((spec.engine.kv_cache_gib or _DEFAULT_KV_GIB) * _GIB)
-    return spec.first_replicas * (folder_bytes(folder) + kv_bytes + _ENGINE_BYTES)
+    return folder_bytes(folder) + kv_bytes + _ENGINE_BYTES
 
 
 def check_memory(needed: Mapping[str, int], free_bytes: int) -> None:

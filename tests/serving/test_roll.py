@@ -44,7 +44,7 @@ class FakeFleet:
     open_for: int = 0
     ingress_replicas: int = 1
 
-    def check_room(self, specs: Collection[ModelSpec]) -> None:
+    def check_room(self, specs: Collection[ModelSpec], version: InService) -> None:
         self.told.append(f"room for {len(specs)}")
         if self.no_room:
             raise NoRoom("memory: 2 GiB")
@@ -143,8 +143,18 @@ def test_a_model_with_other_numbers_alone_goes_on_and_nothing_starts_again(movin
     moving.rolls.look()
 
     assert moving.serves == moving.place.in_force != moving.first.bundle_hash
-    assert moving.fleet.told == ["adjust smollm2-135m-instruct to 64", "room for 0", "start", "end 0"]
+    assert moving.fleet.told == ["room for 1", "adjust smollm2-135m-instruct to 64", "start", "end 0"]
     assert read_in_service(moving.settings).models == moving.first.models
+
+
+def test_numbers_that_there_is_no_room_for_are_not_set(moving: Moving) -> None:
+    moving.fleet.no_room = True
+    moving.change(*OTHER_NUMBERS)
+    moving.rolls.look()
+
+    assert moving.fleet.told == ["room for 1"]
+    assert moving.serves == moving.first.bundle_hash
+    assert "memory: 2 GiB" in str(moving.rolls.refused)
 
 
 def test_numbers_are_set_back_where_the_change_is_refused(moving: Moving) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.spec import EngineSpec, ModelSpec, Scaling
-from serving.surge import NoRoom, check_memory, memory_bytes
+from serving.surge import NoRoom, added_at_once, check_memory, replica_bytes
 
 GIB = 1024**3
 
@@ -29,14 +29,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_model_on_cpus_takes_weights_cache_and_an_engine_for_each_of_its_first_replicas(folder: Path) -> None:
-    assert memory_bytes(a_model(), folder) == 1000 + GIB // 4 + 3 * GIB // 2
-    assert memory_bytes(a_model(replicas=2), folder) == 2 * memory_bytes(a_model(), folder)
-    assert memory_bytes(a_model(scaling=Scaling(min_replicas=0, max_replicas=4)), folder) == 0
+def test_a_replica_on_cpus_takes_weights_cache_and_an_engine(folder: Path) -> None:
+    assert replica_bytes(a_model(), folder) == 1000 + GIB // 4 + 3 * GIB // 2
 
 
 def test_a_model_on_gpus_is_counted_by_ray_alone(folder: Path) -> None:
-    assert memory_bytes(a_model(gpu="h100", gpus_per_replica=1, engine=EngineSpec()), folder) == 0
+    assert replica_bytes(a_model(gpu="h100", gpus_per_replica=1, engine=EngineSpec()), folder) == 0
+
+
+@pytest.mark.parametrize(
+    ("least", "now", "goes_on", "added"),
+    [
+        (2, 1, True, 1),
+        (3, 1, True, 2),
+        (1, 3, True, 0),
+        (0, 0, True, 0),
+        (1, 0, False, 1),
+        (1, 3, False, 3),
+        (2, 9, False, 4),
+    ],
+)
+def test_a_model_that_goes_on_adds_what_it_lacks_and_an_exchanged_one_as_many_as_it_has(
+    least: int, now: int, goes_on: bool, added: int
+) -> None:
+    spec = a_model(scaling=Scaling(min_replicas=least, max_replicas=4))
+    assert added_at_once(spec, now, goes_on=goes_on) == added
 
 
 def test_what_does_not_fit_is_refused_with_both_figures() -> None:
