@@ -102,7 +102,7 @@ $(TEACHER): requirements/train.txt | $(INSTALLED)
 bench-overhead: setup  ## What the router and Ray Serve cost beside bare vLLM
 	$(BIN)/python -m benchmarks.overhead
 
-bench-capacity: setup  ## Does the planner predict loads and lengths that were not measured? (8 to 15 minutes, on an idle machine)
+bench-capacity: setup  ## Does the planner predict loads and lengths that were not measured? (about 13 minutes, on an idle machine)
 	$(BIN)/python -m benchmarks.throughput.accuracy
 
 clean:  ## Remove caches and build outputs (not .venv, not the models, not .lane)

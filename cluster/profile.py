@@ -3,6 +3,7 @@
 Profiles lie in `<home>/profiles/<model>/<time>.json`; the newest of the same model and the same kind of machine counts.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +76,18 @@ class Point(Frozen):
     cpu_watts: float | None = None
     gpu_watts: float | None = None
     shapes: tuple[tuple[int, int], ...] = ()
+
+
+def levels_of(points: Iterable[Point]) -> list[Point]:
+    """Return each level of concurrency once, in order: of the rounds that it was measured in the one of median throughput."""
+    rounds: dict[float, list[Point]] = {}
+    for point in points:
+        if point.rate is None:
+            rounds.setdefault(point.concurrency, []).append(point)
+    return [
+        sorted(rounds[level], key=lambda point: point.output_tokens_per_second)[(len(rounds[level]) - 1) // 2]
+        for level in sorted(rounds)
+    ]
 
 
 class StepFit(Frozen):

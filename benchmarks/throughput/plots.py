@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.throughput.tables import title_of
 from cluster.planner.knee import CurvePoint, throughput_at
 from cluster.planner.slo import Term
-from cluster.profile import Point, Profile, Quantiles
+from cluster.profile import Point, Profile, Quantiles, levels_of
 
 _STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -37,7 +37,7 @@ _DPI: Final = 150
 
 def figures(profile: Profile, terms: Sequence[Term] = ()) -> dict[str, Figure]:
     """Return the pictures by name; those of a curve need at least two levels of concurrency."""
-    closed = sorted((point for point in profile.points if point.rate is None), key=lambda point: point.concurrency)
+    closed = levels_of(profile.points)
     rated = sorted((point for point in profile.points if point.rate is not None), key=lambda point: point.rate or 0)
     drawn: dict[str, Figure] = {}
     with rc_context(_STYLE):

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Final, Literal
 
 from rich.console import Console
@@ -21,7 +20,7 @@ from benchmarks.throughput.tool import LoadTool, load_tool
 from cluster.planner.fitted import FEWEST_POINTS, fit_steps
 from cluster.planner.knee import CurvePoint, knee
 from cluster.planner.slo import Term
-from cluster.profile import Point, Profile
+from cluster.profile import Point, Profile, levels_of
 from models.manifest import weights_hash
 from models.spec import ModelSpec
 from router.bundle import load_bundle
@@ -157,12 +156,8 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
 
 
 def knee_of(points: Sequence[Point]) -> float | None:
-    """Return the knee of the closed-loop points, each level by its median; None where there are too few for one."""
-    levels: dict[float, list[float]] = {}
-    for point in points:
-        if point.rate is None:
-            levels.setdefault(point.concurrency, []).append(point.output_tokens_per_second)
-    curve = [CurvePoint(concurrency, median(rounds)) for concurrency, rounds in levels.items()]
+    """Return the knee of the closed-loop points; None where there are too few levels for one."""
+    curve = [CurvePoint(point.concurrency, point.output_tokens_per_second) for point in levels_of(points)]
     return knee(curve).concurrency if len(curve) > 2 else None
 
 

@@ -20,7 +20,7 @@ from cluster.profile import Point
 from router.errors import RouterError
 
 FEWEST: Final = 8
-"""Requests that count of a level, at least; a level with many streams has two for each."""
+"""Requests that count of a level, at least."""
 _RATE_SECONDS: Final = 20
 _PLATEAU: Final = 1.03
 """Twice the streams for less than this much more throughput: the plateau."""
@@ -42,10 +42,11 @@ class LevelFailed(RouterError):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """So many streams, or so many requests a second."""
+    """So many streams, or so many requests a second. `each`: the requests that count of a level with many streams, a stream."""
 
     concurrency: int | None = None
     rate: float | None = None
+    each: int = 2
 
     @override
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class Level:
         if self.rate is not None:
             return max(2 * FEWEST, round(_RATE_SECONDS * self.rate))
         streams = self.concurrency or 1
-        return max(FEWEST, 2 * streams) + 2 * streams
+        return max(FEWEST, self.each * streams) + 2 * streams
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from cluster.profile import Point, Profile, Quantiles
+from cluster.profile import Point, Profile, Quantiles, levels_of
 
 if TYPE_CHECKING:
     from benchmarks.throughput.compare import Comparison, Row
@@ -58,10 +58,11 @@ def cells(point: Point) -> tuple[str, ...]:
 
 def knee_point(profile: Profile) -> Point | None:
     """Return the first measured level at or past the knee."""
-    closed = sorted((point for point in profile.points if point.rate is None), key=lambda point: point.concurrency)
     if profile.knee_concurrency is None:
         return None
-    return next((point for point in closed if point.concurrency >= profile.knee_concurrency - 1e-9), None)
+    return next(
+        (point for point in levels_of(profile.points) if point.concurrency >= profile.knee_concurrency - 1e-9), None
+    )
 
 
 def table(profile: Profile) -> Table:

@@ -83,7 +83,7 @@ def test_every_round_has_all_points_in_an_order_of_its_own() -> None:
     assert rounds[0] != rounds[1] != rounds[2]
 
 
-@pytest.mark.parametrize(("seconds_a_point", "fewest", "most"), [(1.0, ROUNDS, ROUNDS), (14.0, 1, 2), (60.0, 1, 1)])
+@pytest.mark.parametrize(("seconds_a_point", "fewest", "most"), [(1.0, ROUNDS, ROUNDS), (24.0, 1, 2), (60.0, 1, 1)])
 def test_points_are_measured_again_while_there_is_time_and_once_in_any_case(
     seconds_a_point: float, fewest: int, most: int, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from benchmarks.throughput.run import knee_of
 from benchmarks.throughput.slo import parse_terms
 from benchmarks.throughput.tables import knee_point, table
 from cluster.planner.steady import Sample
-from cluster.profile import newest_profile
+from cluster.profile import levels_of, newest_profile
 from tests.benchmarks.throughput.runs import a_point, a_report, a_sample
 
 CURVE = {1: 30.0, 2: 55.0, 4: 90.0, 8: 118.0, 16: 120.0}
@@ -29,6 +29,18 @@ def a_run() -> Report:
     return report.model_copy(
         update={"profile": report.profile.model_copy(update=update), "remarks": ("power: <none>",)}
     )
+
+
+def test_of_several_rounds_the_median_one_stands_for_its_level(tmp_path: Path) -> None:
+    report = a_run()
+    disturbed = tuple(point.model_copy(update={"output_tokens_per_second": 1.0}) for point in report.profile.points)
+    rounds = (*disturbed, *report.profile.points, *report.profile.points)
+    profile = report.profile.model_copy(update={"points": rounds})
+
+    assert levels_of(rounds) == list(report.profile.points)
+    assert knee_of(rounds) == report.profile.knee_concurrency
+    write_run(report.model_copy(update={"profile": profile, "requests": report.requests * 3}), tmp_path, ())
+    assert (tmp_path / "latency-throughput.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_knee_is_where_the_curve_reaches_its_plateau() -> None:
