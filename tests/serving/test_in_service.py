@@ -1,5 +1,6 @@
 """Which Serve application serves a model: the same settings over the same bytes, and another one as soon as either differs."""
 
+from functools import cache
 from pathlib import Path
 
 from models.manifest import write_manifest
@@ -17,8 +18,13 @@ def a_folder(path: Path, weights: bytes) -> Path:
     return path
 
 
+@cache
+def the_small_model() -> ModelSpec:
+    return next(iter(load_bundle(STARTER).models.values()))
+
+
 def a_model(**changes: object) -> ModelSpec:
-    return next(iter(load_bundle(STARTER).models.values())).model_copy(update=changes)
+    return the_small_model().model_copy(update=changes)
 
 
 def test_other_weights_are_another_application(tmp_path: Path) -> None:

@@ -27,6 +27,15 @@ def change(folder: Path, file: str, old: str, new: str) -> int:
     return text[: text.index(old)].count("\n") + 1
 
 
+def test_bytes_that_held_are_not_proved_twice_and_other_bytes_are(folder: Path) -> None:
+    first, again = load_bundle(folder), load_bundle(folder)
+    change(folder, "lanes.yaml", "model: smollm2-135m-instruct", "model: smollm3")
+
+    assert again.boundary is first.boundary
+    with pytest.raises(BundleInvalid, match="unknown model `smollm3`"):
+        load_bundle(folder)
+
+
 def test_the_starter_bundle_checks(starter_folder: Path, heads: ScriptedHeads) -> None:
     assert check_bundle(starter_folder, heads) == ()
 
