@@ -164,9 +164,20 @@ def evidence_outlook(settings: Settings, python: str) -> Outlook:
 
 
 def _start(settings: Settings, system: System, environment: Mapping[str, str]) -> None:
-    done = _lane(settings, system, environment, _READY_SECONDS, "up", "--port", str(system.port), "--json")
-    if done.returncode != 0:
+    """Start a colour. Raises `UpgradeRefused`; whatever ends the wait before it is ready, Ctrl-C too, leaves nothing of it."""
+    try:
+        _up(settings, system, environment)
+    except BaseException:
         _stop(settings, system, environment)
+        raise
+
+
+def _up(settings: Settings, system: System, environment: Mapping[str, str]) -> None:
+    try:
+        done = _lane(settings, system, environment, _READY_SECONDS, "up", "--port", str(system.port), "--json")
+    except subprocess.TimeoutExpired as error:
+        raise UpgradeRefused(f"it was not ready within {_READY_SECONDS:g} s") from error
+    if done.returncode != 0:
         raise UpgradeRefused(f"it did not start: {done.stderr.strip()}")
 
 

@@ -25,7 +25,7 @@ from tests.e2e.systems import RunningSystem, free_port, lane, running_system
 from tests.serving.change.kit import a_bundle
 from tests.serving.test_evidence_schema import of_schema_1
 
-pytestmark = [pytest.mark.e2e, pytest.mark.exam]
+pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(1800)]
 LONG_TOKENS = 120
 ASKED = (
     Asked("long", "private", "Tell me a very long story about the sea.", LONG_TOKENS),
@@ -69,6 +69,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         try:
             yield _tell(system, port, another_environment(folder / "green"))
         finally:
+            lane({**system.environment, "LANE_RUNTIME": str(home / "green")}, "down")
             lane(system.environment, "cluster", "address", "--stop")
 
 
