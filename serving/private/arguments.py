@@ -14,9 +14,6 @@ _GIB: Final = 1024**3
 _ADAPTER_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM 0.32 has kernels for (`vllm/config/lora.py`); a smaller adapter is padded."""
 
-_MANY_CORES: Final = 4
-"""From so many cores on, one that only schedules is well spent."""
-
 
 def engine_settings(spec: ModelSpec, folder: Path, cpu: Mapping[str, object]) -> dict[str, Any]:
     """Return vLLM's engine arguments. `cpu`: what the processor can do, where the engine computes on one."""
@@ -67,8 +64,8 @@ def adapter_folders(spec: ModelSpec, folder: Path) -> dict[str, Path]:
     return {f"{spec.name}:{adapter.name}": models / adapter.folder for adapter in spec.adapters}
 
 
-def environment_settings(spec: ModelSpec, cores: int) -> dict[str, str | None]:
-    """Return what vLLM's processes read from the environment alone; None: it must not be there. `cores`: those it may use."""
+def environment_settings(spec: ModelSpec) -> dict[str, str | None]:
+    """Return what vLLM's processes read from the environment alone; None: it must not be there."""
     fixed_cache, uncompiled = spec.engine.kv_cache_gib is not None, spec.engine.enforce_eager
     on_gpu = spec.gpu is not None
     settings: dict[str, str | None] = {"VLLM_BATCH_INVARIANT": "1" if spec.engine.batch_invariant else None}
@@ -77,12 +74,9 @@ def environment_settings(spec: ModelSpec, cores: int) -> dict[str, str | None]:
     if uncompiled or on_gpu:
         # vLLM compiles its sampling even then: the first call with logprobs was seen to take 29 s for it, 2 s without.
         settings["TORCHDYNAMO_DISABLE"] = None if on_gpu else "1"
-    if not on_gpu and spec.most_replicas > 1:
+    if not on_gpu and max(spec.replicas, spec.scaling.max_replicas if spec.scaling else 0) > 1:
         # Left to itself each engine of a machine binds its threads to the same cores.
         settings["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    elif not on_gpu and cores < _MANY_CORES:
-        # vLLM keeps one core for what only schedules: of two that is half of all computing.
-        settings["VLLM_CPU_NUM_OF_RESERVED_CPU"] = "0"
     return settings
 
 

@@ -210,7 +210,7 @@ def engine_arguments(spec: ModelSpec, folder: Path) -> AsyncEngineArgs:
 
 def prepare_environment(spec: ModelSpec) -> None:
     """Set what vLLM's processes read from the environment alone, before the first of them starts."""
-    for name, value in environment_settings(spec, len(os.sched_getaffinity(0))).items():
+    for name, value in environment_settings(spec).items():
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value

@@ -13,7 +13,6 @@ from serving.private.arguments import adapter_folders, engine_settings, environm
 
 FOLDER = Path("/models/m")
 AVX2 = {"architecture": "x86_64", "avx512_bw": False}
-CORES = 8
 CPU_ENGINE = EngineSpec(dtype="auto", enforce_eager=True, block_size=32, kv_cache_gib=1, stream_interval=8)
 
 
@@ -32,7 +31,7 @@ def a_spec(**changes: Any) -> ModelSpec:
 def test_no_cpu_work_around_reaches_a_gpu() -> None:
     spec = a_spec(gpu="h100", engine=EngineSpec(tensor_parallel_size=2))
 
-    settings, environment = engine_settings(spec, FOLDER, cpu={}), environment_settings(spec, CORES)
+    settings, environment = engine_settings(spec, FOLDER, cpu={}), environment_settings(spec)
 
     assert spec_faults(spec) == ()
     assert not {"block_size", "kv_cache_memory_bytes"} & settings.keys()
@@ -58,7 +57,7 @@ def test_no_cpu_work_around_reaches_a_gpu_by_way_of_the_catalogue() -> None:
         assert spec_faults(spec) == ()
         assert not {"block_size", "kv_cache_memory_bytes"} & settings.keys()
         assert (settings["enforce_eager"], settings["stream_interval"], settings["dtype"]) == (False, 1, "auto")
-        assert environment_settings(spec, CORES)["TORCHDYNAMO_DISABLE"] is None
+        assert environment_settings(spec)["TORCHDYNAMO_DISABLE"] is None
         rendered += 1
     assert rendered > 50
 
@@ -72,31 +71,16 @@ def test_each_cpu_setting_that_the_starter_uses_is_refused_beside_a_gpu() -> Non
 def test_a_cpu_gets_its_work_arounds() -> None:
     spec = a_spec(engine=CPU_ENGINE)
 
-    settings, environment = engine_settings(spec, FOLDER, cpu=AVX2), environment_settings(spec, CORES)
+    settings, environment = engine_settings(spec, FOLDER, cpu=AVX2), environment_settings(spec)
 
     assert settings["dtype"] == "float32"
     assert (settings["enforce_eager"], settings["block_size"], settings["kv_cache_memory_bytes"]) == (True, 32, 2**30)
     assert environment == {"VLLM_BATCH_INVARIANT": None, "VLLM_CPU_KVCACHE_SPACE": None, "TORCHDYNAMO_DISABLE": "1"}
 
 
-def test_of_few_cores_none_is_kept_for_scheduling_alone() -> None:
-    kept = [
-        environment_settings(spec, cores).get("VLLM_CPU_NUM_OF_RESERVED_CPU")
-        for spec, cores in (
-            (a_spec(), 2),
-            (a_spec(), 3),
-            (a_spec(), 4),
-            (a_spec(replicas=2), 2),
-            (a_spec(gpu="h100"), 2),
-        )
-    ]
-
-    assert kept == ["0", "0", None, None, None]
-
-
 def test_replicas_that_may_share_a_machines_cores_are_not_bound_to_the_same_ones() -> None:
     bound = [
-        environment_settings(spec, CORES).get("VLLM_CPU_OMP_THREADS_BIND")
+        environment_settings(spec).get("VLLM_CPU_OMP_THREADS_BIND")
         for spec in (
             a_spec(),
             a_spec(replicas=2),
@@ -127,8 +111,8 @@ def test_cache_and_prefill_settings_go_over_and_what_is_left_open_stays_vllms_ow
 def test_an_exact_models_kernels_are_asked_for_in_the_environment_and_no_other_models_are() -> None:
     exact, other = made_exact(a_spec(gpu="h100")), a_spec(gpu="h100")
 
-    assert environment_settings(exact, CORES)["VLLM_BATCH_INVARIANT"] == "1"
-    assert environment_settings(other, CORES)["VLLM_BATCH_INVARIANT"] is None
+    assert environment_settings(exact)["VLLM_BATCH_INVARIANT"] == "1"
+    assert environment_settings(other)["VLLM_BATCH_INVARIANT"] is None
 
 
 @pytest.mark.parametrize(("rank", "slot"), [(1, 1), (12, 16), (16, 16), (65, 128), (512, 512)])
