@@ -65,7 +65,7 @@ def load_draft(root: Path, heads: TopicHeads | None = None) -> Draft:
 
 
 def _checked(source: Source, heads: TopicHeads) -> Checked:
-    """Run every check; the same bytes are not proved twice in one process (an exchange of bundles reads them three times)."""
+    """Run every check; the same bytes are not proved twice in one process."""
     ours = heads is default_heads()
     if ours and source.hash in _SOUND:
         return _SOUND[source.hash]
