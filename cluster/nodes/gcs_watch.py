@@ -14,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _POLL_SECONDS: Final = 0.5
+_START_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 30.0
 _RESTARTS: Final = 5
 _WITHIN_SECONDS: Final = 300.0
@@ -68,6 +70,7 @@ def watch(command: Sequence[str]) -> int:
         if gcs is None or raylet is None:
             log.error("`ray start` left no GCS or no raylet behind")
             return 1
+        log.info("watching the GCS, process %s, and the raylet, process %s", gcs.pid, raylet.pid)
         return _stay(gcs, raylet, told)
     finally:
         _end_all()
@@ -93,8 +96,16 @@ def _stay(gcs: psutil.Process, raylet: psutil.Process, told: list[int]) -> int:
 
 
 def _child(name: str) -> psutil.Process | None:
-    """Return the process of that name below us. The kernel cuts names at 15 letters."""
-    return next((one for one in psutil.Process().children(recursive=True) if one.name() == name), None)
+    """Return the process of that name below us: one just started has its name a moment later. The kernel cuts names at 15 letters."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name() == name:
+                    return process
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL_SECONDS)
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,22 +22,32 @@ class Watched:
         for name in ("gcs_server", "raylet"):
             shutil.copy(shutil.which("sleep") or "/bin/sleep", folder / name)
         script = folder / "ray"
-        script.write_text(f"#!/bin/sh\n{folder}/gcs_server 600 &\n{folder}/raylet 600 &\n")
+        # Between fork and exec a child bears its parent's name; the raylet's is drawn out.
+        script.write_text(f"#!/bin/sh\n{folder}/gcs_server 600 &\n(sleep 1; exec {folder}/raylet 600) &\n")
         script.chmod(0o755)
         command = [sys.executable, "-m", "cluster.nodes.gcs_watch", str(script), "start", "--head"]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
+        self.log = folder / "log"
         self.seen: set[psutil.Process] = set()
+
+    def wait_until_it_watches(self) -> None:
+        deadline = time.monotonic() + 60
+        while "watching the GCS" not in self.log.read_text():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.1)
 
     def child(self, name: str) -> psutil.Process:
         """The living child of that name, waited for."""
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            children = psutil.Process(self.process.pid).children(recursive=True)
-            for child in children:
-                if child.name() == name and child.status() != psutil.STATUS_ZOMBIE and child not in self.seen:
-                    return child
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if child.name() == name and child.status() != psutil.STATUS_ZOMBIE and child not in self.seen:
+                        return child
             time.sleep(0.1)
-        raise AssertionError(f"no {name}")
+        raise AssertionError(f"no {name}: {self.log.read_text()}")
 
     def kill(self, name: str) -> None:
         child = self.child(name)
@@ -47,11 +58,12 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     made = Watched(tmp_path)
-    made.child("raylet")
-    time.sleep(1)  # The watch has to see both before one goes.
-    yield made
-    made.process.kill()
-    made.process.wait()
+    try:
+        made.wait_until_it_watches()
+        yield made
+    finally:
+        made.process.terminate()
+        made.process.wait()
 
 
 def test_a_gcs_that_dies_is_started_again_as_it_was_and_nothing_else_is_touched(watched: Watched) -> None:

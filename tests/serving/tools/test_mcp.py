@@ -1,5 +1,6 @@
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ def called(tool: ToolFile, tmp_path: Path, seconds: float = 30.0) -> Any:
 def approved(how: str) -> ToolFile:
     """The tool as it was pinned when its server was well, and how its server is now."""
     return mcp_tool(listed()["search"], source(how))
+
+
+def servers() -> list[int]:
+    """The servers that this process started and that still run."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # It ended just now.
+            found += [child.pid] if str(SERVER) in child.cmdline() else []
+    return found
 
 
 def test_a_definition_is_read_raw_and_says_what_the_tool_changes() -> None:
@@ -74,7 +84,7 @@ def test_a_server_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises((ToolTimeout, ToolFailed)):
         called(approved("hangs"), tmp_path, seconds=3.0)
 
-    assert not [one for one in psutil.Process().children(recursive=True) if str(SERVER) in one.cmdline()]
+    assert not servers()
 
 
 def test_a_command_that_is_none_fails(tmp_path: Path) -> None:
