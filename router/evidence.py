@@ -15,6 +15,7 @@ from router.contract import (
     Decided,
     Egress,
     Escalated,
+    EscalationExpired,
     Evidence,
     EvidenceEntry,
     EvidenceEvent,
@@ -60,7 +61,9 @@ def fold(entries: Iterable[EvidenceEntry]) -> Evidence | None:
         context=_all(events, ContextUsed),
         tool_calls=_all(events, ToolCalled),
         approvals=tuple(event for event in events if isinstance(event, ApprovalAsked | ApprovalSettled)),
-        escalations=tuple(event for event in events if isinstance(event, Escalated | PersonAnswered)),
+        escalations=tuple(
+            event for event in events if isinstance(event, Escalated | PersonAnswered | EscalationExpired)
+        ),
         waits=_all(events, Waited),
         attempts=attempts,
         unfinished_attempts=tuple(

@@ -190,9 +190,12 @@ class Rolls:
         try:
             self._fleet.check_room(wanted, version)
         except NoRoom as error:
-            raise Refused(
-                f"{error}; room, or `lane bundle apply --in-place` (the old models end first)", passing=True
-            ) from error
+            way_out = (
+                "room, or `lane bundle apply --in-place` (the old models end first)"
+                if self._version.applications - version.applications
+                else "room, or fewer replicas"
+            )
+            raise Refused(f"{error}; what helps: {way_out}", passing=True) from error
 
     def _new(self, bundle: Bundle, version: InService) -> list[ModelSpec]:
         return [spec for spec in bundle.models.values() if version.models[spec.name] not in self._version.applications]

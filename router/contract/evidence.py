@@ -128,6 +128,13 @@ class PersonAnswered(Frozen):
     answer_sha256: Sha256 | None = None
 
 
+class EscalationExpired(Frozen):
+    """Nobody answered what was escalated before its time was over."""
+
+    kind: Literal["escalation_expired"] = "escalation_expired"
+    ticket: str
+
+
 class Waited(Frozen):
     """The request waited: in a lane's queue, for a retry, or for what a provider asked for."""
 
@@ -292,6 +299,7 @@ EvidenceEvent = Annotated[
     | ApprovalSettled
     | Escalated
     | PersonAnswered
+    | EscalationExpired
     | Waited
     | AttemptStarted
     | AttemptEnded
@@ -329,7 +337,7 @@ class Evidence(Frozen):
     context: tuple[ContextUsed, ...] = ()
     tool_calls: tuple[ToolCalled, ...] = ()
     approvals: tuple[ApprovalAsked | ApprovalSettled, ...] = ()
-    escalations: tuple[Escalated | PersonAnswered, ...] = ()
+    escalations: tuple[Escalated | PersonAnswered | EscalationExpired, ...] = ()
     waits: tuple[Waited, ...] = ()
     attempts: tuple[AttemptEnded, ...] = ()
     unfinished_attempts: tuple[AttemptStarted, ...] = ()

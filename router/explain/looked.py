@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from router.contract import ARGUMENTS_SAID, Checked, Escalated, Evidence, PersonAnswered, Validated
+from router.contract import ARGUMENTS_SAID, Checked, Escalated, EscalationExpired, Evidence, PersonAnswered, Validated
 from router.explain.words import clause, count, listed, printable, seconds
 
 _ARGUMENTS: Final = "tool_arguments"
@@ -46,7 +46,13 @@ def looked_clauses(evidence: Evidence) -> Iterator[str]:
         if check.outcome != "passed":
             yield f"{check.outcome} by `{check.check}`"
     for event in evidence.escalations:
-        yield f"ticket {event.ticket}" if isinstance(event, Escalated) else f"{event.outcome} by {printable(event.by)}"
+        match event:
+            case Escalated():
+                yield f"ticket {event.ticket}"
+            case EscalationExpired():
+                yield "answered by nobody in time"
+            case PersonAnswered():
+                yield f"{event.outcome} by {printable(event.by)}"
 
 
 def spent_sentences(evidence: Evidence) -> Iterator[str]:
@@ -99,6 +105,8 @@ def _people(evidence: Evidence) -> Iterator[str]:
         match event:
             case Escalated():
                 yield f"It was put before a person, in the queue {event.queue} under ticket {event.ticket}: {clause(event.because)}."
+            case EscalationExpired():
+                yield f"Nobody answered ticket {event.ticket} before its time was over."
             case PersonAnswered():
                 yield f"{printable(event.by)} {_SETTLED[event.outcome]} (ticket {event.ticket})."
 

@@ -4,20 +4,18 @@ The arguments rest sealed for as long as somebody must see them: they are remove
 """
 
 import sqlite3
-from collections.abc import Iterable
 from typing import Final, Literal
 
 from router.approvals import Approval, Binding, Terms, unusable
 from router.errors import ApprovalExpired, ApprovalMismatch, ApprovalUnknown, ApprovalUsed, NotPermitted
 from serving.people.book import Book
+from serving.people.expiries import Expiries
 from serving.people.moments import Moment, Now
 from serving.people.seal import Seal
 
 _DAY_SECONDS: Final = 24 * 3600.0
 _LONG_OVER: Final = f"until_wall + {_DAY_SECONDS} * coalesce(json_extract(terms, '$.keep_days'), 30) < ?"
 """So long it is remembered that an approval was used, denied or expired: until then its ID says so, later it is unknown."""
-_LEASE_SECONDS: Final = 60.0
-"""How long whoever takes it upon itself to record that approvals have expired has for that."""
 _LISTED_AT_MOST: Final = 500
 _PURPOSE: Final = "approval"
 Outcome = Literal["granted", "denied"]
@@ -28,6 +26,7 @@ class ApprovalBook:
 
     def __init__(self, book: Book, seal: Seal, now: Now) -> None:
         self._book, self._seal, self._now = book, seal, now
+        self.expiries = Expiries(book, now, "approvals")
 
     def ask(self, name: str, binding: Binding, arguments: str, terms: Terms) -> Approval:
         """Keep the question, its arguments sealed. Raises `StateUnavailable` without a key to seal with."""
@@ -110,7 +109,7 @@ class ApprovalBook:
         """Remove the arguments of what has expired, and forget what is long over; return how many expired."""
         now = self._now()
         over = self._book.connection.execute(
-            "SELECT id FROM approvals WHERE (state IN ('waiting', 'granted')"  # noqa: S608 - of constants
+            "SELECT id, state FROM approvals WHERE (state IN ('waiting', 'granted')"  # noqa: S608 - of constants
             f" AND (until_wall <= ? OR until_monotonic <= ? OR boot != ?)) OR {_LONG_OVER} LIMIT ?",
             (now.wall, now.monotonic, now.boot, now.wall, _LISTED_AT_MOST),
         ).fetchall()
@@ -118,11 +117,8 @@ class ApprovalBook:
             return 0
         with self._book.transaction():
             for row in over:
-                self._book.connection.execute(
-                    "INSERT OR IGNORE INTO expiries SELECT id, 0 FROM approvals"
-                    " WHERE id = ? AND state IN ('waiting', 'granted')",
-                    (row["id"],),
-                )
+                if row["state"] in ("waiting", "granted"):
+                    self.expiries.note(row["id"])
                 self._book.connection.execute(
                     "UPDATE approvals SET state = 'expired', sealed = x'' WHERE id = ? AND state IN ('waiting', 'granted')",
                     (row["id"],),
@@ -131,27 +127,9 @@ class ApprovalBook:
         return len(over)
 
     def take_expired(self) -> tuple[Approval, ...]:
-        """Return approvals whose expiry nobody has recorded yet, for the one who asks to record it and then say so (`told`).
-
-        Who never says so (its process died) loses them to the next after a minute: an expiry is recorded at least once.
-        """
+        """Return approvals whose expiry nobody has recorded yet, for the one who asks to record it."""
         self.purge()
-        now = self._now()
-        with self._book.transaction():
-            rows = self._book.connection.execute(
-                "SELECT approvals.* FROM approvals JOIN expiries USING (id) WHERE lease_until <= ? LIMIT ?",
-                (now.wall, _LISTED_AT_MOST),
-            ).fetchall()
-            for row in rows:
-                self._book.connection.execute(
-                    "UPDATE expiries SET lease_until = ? WHERE id = ?", (now.wall + _LEASE_SECONDS, row["id"])
-                )
-        return tuple(self._read(row) for row in rows)
-
-    def told(self, names: Iterable[str]) -> None:
-        """Take in that the expiry of these is on record."""
-        with self._book.transaction():
-            self._book.connection.executemany("DELETE FROM expiries WHERE id = ?", [(name,) for name in names])
+        return tuple(self._read(row) for row in self.expiries.take())
 
     def _set(self, name: str, state: str, by: str | None, because: str | None) -> None:
         self._book.connection.execute(

@@ -6,6 +6,7 @@ Implements `router.ports.Approvals`. Whatever the keeper does not confirm has no
 import asyncio
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from router.contract import (
     ApprovalAsked,
     ApprovalSettled,
     Escalated,
+    EscalationExpired,
     EvidenceEvent,
     Keep,
     Label,
@@ -30,6 +32,7 @@ from serving.people.wire import (
     Approvals,
     AskApproval,
     ConsumeApproval,
+    Expired,
     Finish,
     Listing,
     LookApproval,
@@ -117,13 +120,15 @@ class PeopleDesk:
         return used
 
     async def sweep(self) -> None:
-        """Record which approvals' time was over before anything was done by them, each once, whether or not anybody asks for them."""
-        answer = await self._asked(TakeExpired())
-        assert isinstance(answer, Approvals), "INVARIANT: an approval's ask has an approval's answer"
-        for one in answer.approvals:
-            await self._record(one.binding.trace_id, ApprovalSettled(approval=one.id, outcome="expired"))
-        if answer.approvals:
-            await self._asked(ToldExpired(ids=tuple(one.id for one in answer.approvals)))
+        """Record whose time was over before anybody acted: approvals and escalations, each once, whether or not anybody asks for them."""
+        over = await self._asked(TakeExpired())
+        assert isinstance(over, Expired), "INVARIANT: what has expired is asked for and answered alike"
+        for approval in over.approvals:
+            await self._record(approval.binding.trace_id, ApprovalSettled(approval=approval.id, outcome="expired"))
+        for ticket in over.tickets:
+            await self._record(ticket.standing.trace_id, EscalationExpired(ticket=ticket.id))
+        if over.approvals or over.tickets:
+            await self._asked(ToldExpired(approvals=_ids(over.approvals), tickets=_ids(over.tickets)))
 
     async def sweep_forever(self) -> None:
         """Sweep every few seconds. What can't be recorded now is left to the next time, or to another replica."""
@@ -132,7 +137,7 @@ class PeopleDesk:
             try:
                 await self.sweep()
             except RouterError as error:
-                log.warning("expired approvals are not recorded yet: %s", error)
+                log.warning("what has expired is not on record yet: %s", error)
 
     async def consume_for(self, use: ToolUse, arguments: str) -> None:
         """Use up the yes that a tool's call names, for exactly these canonical arguments. Raises `ApprovalNeeded`, and as `consume`."""
@@ -221,7 +226,7 @@ class PeopleDesk:
         assert isinstance(answer, Tickets), "INVARIANT: a ticket's ask has a ticket's answer"
         return answer
 
-    async def _asked(self, ask: PeopleAsk) -> Approvals | Tickets:
+    async def _asked(self, ask: PeopleAsk) -> Approvals | Tickets | Expired:
         """Ask the keeper. The broad except is the point: whatever its trouble is, what it did not confirm counts as not done."""
         try:
             async with asyncio.timeout(_ASK_SECONDS):
@@ -237,6 +242,10 @@ class PeopleDesk:
 def address_of(ticket: Ticket) -> str:
     """Return where a waiting request can be asked for."""
     return f"/v1/requests/{ticket.id}"
+
+
+def _ids(expired: Sequence[Approval] | Sequence[Ticket]) -> tuple[str, ...]:
+    return tuple(one.id for one in expired)
 
 
 def _standing(about: About) -> Standing:

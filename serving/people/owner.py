@@ -13,6 +13,7 @@ from serving.people.wire import (
     Approvals,
     AskApproval,
     ConsumeApproval,
+    Expired,
     Finish,
     Listing,
     LookApproval,
@@ -66,10 +67,11 @@ class PeopleOwner:
             case ConsumeApproval():
                 return _one(self._approvals.consume(ask.id, ask.binding))
             case TakeExpired():
-                return Approvals(approvals=self._approvals.take_expired())
+                return Expired(approvals=self._approvals.take_expired(), tickets=self._tickets.take_expired())
             case ToldExpired():
-                self._approvals.told(ask.ids)
-                return Approvals(approvals=())
+                self._approvals.expiries.told(ask.approvals)
+                self._tickets.expiries.told(ask.tickets)
+                return Expired()
             case Park():
                 return Tickets(tickets=(self._tickets.park(ask.id, ask.org, ask.standing, ask.parked, ask.seconds),))
             case OneTicket():

@@ -9,6 +9,7 @@ from typing import Final
 
 from router.errors import TicketSettled, TicketUnknown
 from serving.people.book import Book
+from serving.people.expiries import Expiries
 from serving.people.moments import Moment, Now
 from serving.people.parked import Parked, Result, Standing, Ticket, TicketState
 from serving.people.seal import Seal
@@ -22,6 +23,7 @@ _LONG_OVER: Final = (
     " THEN 1 ELSE coalesce(json_extract(standing, '$.keep.days'), 30) END < ?"
 )
 """Then a ticket is forgotten by its ID too: so many days after its end; one whose text was kept for so long a day later."""
+_OVER: Final = "until_wall <= ? OR (until_monotonic <= ? AND boot = ?)"
 _LISTED_AT_MOST: Final = 500
 _PARKED: Final = "parked request"
 _RESULT: Final = "result"
@@ -32,6 +34,7 @@ class TicketBook:
 
     def __init__(self, book: Book, seal: Seal, now: Now) -> None:
         self._book, self._seal, self._now = book, seal, now
+        self.expiries = Expiries(book, now, "tickets")
 
     def park(self, name: str, org: str, standing: Standing, parked: Parked, seconds: float) -> Ticket:
         """Keep a request until a person has spoken, for so many seconds. Raises `StateUnavailable` without a key to seal with."""
@@ -125,19 +128,27 @@ class TicketBook:
         """Remove what was kept of tickets whose time is over, and forget those that are long over; return how many."""
         now = self._now()
         over = self._book.connection.execute(
-            "SELECT id FROM tickets WHERE (state != 'expired' AND (until_wall <= ? OR (until_monotonic <= ? AND boot = ?)))"  # noqa: S608 - of constants
-            f" OR {_LONG_OVER} LIMIT ?",
+            "SELECT id, state, json_extract(standing, '$.waits_for') AS waits_for FROM tickets"  # noqa: S608 - of constants
+            f" WHERE (state != 'expired' AND ({_OVER})) OR {_LONG_OVER} LIMIT ?",
             (now.wall, now.monotonic, now.boot, now.wall, _LISTED_AT_MOST),
         ).fetchall()
         if not over:
             return 0
         with self._book.transaction():
             for row in over:
+                # That an approval has expired is recorded with the approval itself.
+                if row["state"] in ("waiting", "running") and row["waits_for"] == "person":
+                    self.expiries.note(row["id"])
                 self._book.connection.execute(
                     "UPDATE tickets SET state = 'expired', sealed = x'', result = x'' WHERE id = ?", (row["id"],)
                 )
             self._book.connection.execute(f"DELETE FROM tickets WHERE {_LONG_OVER}", (now.wall,))  # noqa: S608 - of constants
         return len(over)
+
+    def take_expired(self) -> tuple[Ticket, ...]:
+        """Return requests that no person answered in time, whose expiry nobody has recorded yet, for the one who asks to record it."""
+        self.purge()
+        return tuple(self._read(row) for row in self.expiries.take())
 
     def _row(self, org: str, name: str) -> sqlite3.Row:
         found = self._book.connection.execute("SELECT * FROM tickets WHERE org = ? AND id = ?", (org, name))

@@ -69,7 +69,7 @@ class ConsumeApproval(Frozen):
 
 
 class TakeExpired(Frozen):
-    """Which approvals have expired without anybody's having recorded it? Whoever asks records it."""
+    """Which approvals and escalations have expired without anybody's having recorded it? Whoever asks records it."""
 
     kind: Literal["take_expired"] = "take_expired"
 
@@ -78,7 +78,8 @@ class ToldExpired(Frozen):
     """The expiry of these is on record."""
 
     kind: Literal["told_expired"] = "told_expired"
-    ids: tuple[str, ...]
+    approvals: tuple[str, ...]
+    tickets: tuple[str, ...]
 
 
 class Park(Frozen):
@@ -126,6 +127,14 @@ class Tickets(Frozen):
     parked: Parked | None = None
 
 
+class Expired(Frozen):
+    """What expired and is not on record yet."""
+
+    kind: Literal["expired"] = "expired"
+    approvals: tuple[Approval, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+
+
 class Refused(Frozen):
     """No: the error's code, and its words."""
 
@@ -166,6 +175,6 @@ PeopleAsk = Annotated[
     | Finish,
     Field(discriminator="kind"),
 ]
-PeopleAnswer = Annotated[Approvals | Tickets | Refused, Field(discriminator="kind")]
+PeopleAnswer = Annotated[Approvals | Tickets | Expired | Refused, Field(discriminator="kind")]
 ASK: Final[TypeAdapter[PeopleAsk]] = TypeAdapter(PeopleAsk)
 ANSWER: Final[TypeAdapter[PeopleAnswer]] = TypeAdapter(PeopleAnswer)

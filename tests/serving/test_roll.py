@@ -154,7 +154,10 @@ def test_numbers_that_there_is_no_room_for_are_not_set(moving: Moving) -> None:
 
     assert moving.fleet.told == ["room for 1"]
     assert moving.serves == moving.first.bundle_hash
-    assert "memory: 2 GiB" in str(moving.rolls.refused)
+    assert moving.rolls.refused is not None
+    assert moving.rolls.refused.because == "memory: 2 GiB; what helps: room, or fewer replicas", (
+        "no old model can end first"
+    )
 
 
 def test_numbers_are_set_back_where_the_change_is_refused(moving: Moving) -> None:
@@ -187,7 +190,7 @@ def test_a_change_of_policy_alone_starts_and_ends_no_model(moving: Moving) -> No
 @pytest.mark.parametrize(
     ("trouble", "because", "ends"),
     [
-        ("no_room", "memory: 2 GiB; room, or `lane bundle apply --in-place`", []),
+        ("no_room", "memory: 2 GiB; what helps: room, or `lane bundle apply --in-place`", []),
         ("fails", "the engine died", ["end 1"]),
         ("refuses", "it does not load", ["end 1"]),
     ],

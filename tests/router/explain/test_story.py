@@ -22,6 +22,7 @@ from router.contract import (
     Decision,
     Egress,
     Escalated,
+    EscalationExpired,
     Evidence,
     Finding,
     Finished,
@@ -449,6 +450,19 @@ The caller got the answer after 1.3 s (HTTP 200).
     assert explain_line(hosted_answer()) == snapshot(
         "acme (user u-17) asked; nothing sensitive found; low risk, public; route `general`, because no narrower route holds; 2 passages drawn on; ticket_lookup called; answered by premium (gpt-5) in 1.3 s; 1,893 bytes left the building to openai by lane premium (ledger entry 17)."
     )
+
+
+def test_nobody_answered_an_escalation() -> None:
+    left = record(
+        escalations=(
+            Escalated(ticket="t-9", queue="support", because="A check kept the answer back."),
+            EscalationExpired(ticket="t-9"),
+        ),
+        finished=finished("escalated", 202),
+    )
+
+    assert "Nobody answered ticket t-9 before its time was over.\n" in explain(left)
+    assert "; ticket t-9; answered by nobody in time;" in explain_line(left)
 
 
 def test_the_support_route_is_told_from_question_to_answer() -> None:

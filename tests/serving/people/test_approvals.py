@@ -240,7 +240,7 @@ def test_an_expiry_is_given_to_one_to_record_and_to_the_next_if_that_one_never_s
     meanwhile = book.take_expired()
     clocks.advance(61)
     again = book.take_expired()
-    book.told(one.id for one in again)
+    book.expiries.told(one.id for one in again)
     clocks.advance(61)
 
     assert [(one.id, one.state) for one in first] == [("apr_1", "expired")]

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from router.approvals import Terms, binding_of
-from router.contract import ApprovalAsked, ApprovalSettled, Escalated, Label, Message, PersonAnswered, RouteRequest
+from router.contract import (
+    ApprovalAsked,
+    ApprovalSettled,
+    Escalated,
+    EscalationExpired,
+    Label,
+    Message,
+    PersonAnswered,
+    RouteRequest,
+)
 from router.errors import (
     ApprovalExpired,
     ApprovalMismatch,
@@ -18,6 +27,7 @@ from router.errors import (
 from router.testing import MemoryEvidence
 from serving.people.desk import About, PeopleDesk
 from serving.people.parked import Parked, PendingCall, Result
+from serving.people.wire import Expired, TakeExpired
 from tests.serving.people.clocks import Clocks
 from tests.serving.people.kit import Owner
 
@@ -111,6 +121,40 @@ async def test_an_expiry_is_on_record_once_though_nobody_asks_for_it(owner: Owne
 
     assert log.events[1:] == [(TRACE, ApprovalSettled(approval=asked.id, outcome="expired"))]
     assert other.events == []
+
+
+async def test_that_nobody_answered_an_escalation_is_on_record_once(owner: Owner, clocks: Clocks) -> None:
+    log, other = MemoryEvidence(), MemoryEvidence()
+    desk, beside = PeopleDesk(owner, log), PeopleDesk(owner, other)
+    answered = await desk.escalate(ABOUT, PARKED, "claims", 60)
+    await desk.say(answered, "declined", "ana", None, Result(status=403, body="{}"))
+    await desk.ask_approval(ABOUT, PARKED, REFUND, TERMS)
+    left = await desk.escalate(ABOUT, PARKED, "claims", 60)
+    clocks.advance(61)
+
+    await desk.sweep()
+    await beside.sweep()
+    await desk.sweep()
+
+    assert [event for _, event in log.events if isinstance(event, EscalationExpired)] == [
+        EscalationExpired(ticket=left.id)
+    ]
+    assert other.events == []
+
+
+async def test_what_its_recorder_died_over_is_recorded_by_the_next(owner: Owner, clocks: Clocks) -> None:
+    log = MemoryEvidence()
+    left = await PeopleDesk(owner, log).escalate(ABOUT, PARKED, "claims", 60)
+    clocks.advance(61)
+    assert (await owner.people.remote(TakeExpired().model_dump_json())) != Expired().model_dump_json()
+    desk = PeopleDesk(owner, log)
+
+    await desk.sweep()
+    assert EscalationExpired(ticket=left.id) not in [event for _, event in log.events]
+    clocks.advance(61)
+    await desk.sweep()
+
+    assert log.events[-1] == (TRACE, EscalationExpired(ticket=left.id))
 
 
 async def test_an_escalation_is_on_record_and_so_is_who_settled_it(owner: Owner) -> None:
