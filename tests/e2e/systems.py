@@ -84,8 +84,14 @@ def running_system(
 def engines_among(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """What the models' replicas have spawned. vLLM gives an engine its own title only where the environment lies where it began."""
     replicas = [process for process in processes if _said_by(process).startswith("ray::ServeReplica:model-")]
-    children = [child for replica in replicas if replica.is_running() for child in replica.children()]
-    return [child for child in children if "spawn_main" in _said_by(child) or _said_by(child).startswith("VLLM::")]
+    return [engine for replica in replicas if replica.is_running() for engine in spawned_by(replica)]
+
+
+def spawned_by(process: psutil.Process) -> list[psutil.Process]:
+    """A replica's engines, an engine's workers."""
+    return [
+        child for child in process.children() if "spawn_main" in _said_by(child) or _said_by(child).startswith("VLLM::")
+    ]
 
 
 def _said_by(process: psutil.Process) -> str:

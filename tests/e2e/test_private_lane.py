@@ -1,6 +1,7 @@
 """The private lane with the real engine: what a caller sees of streaming, decoding, limits and cancellation."""
 
 import asyncio
+import os
 from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any
@@ -11,6 +12,7 @@ from router.contract import ImagePart, Message, Sampling
 from router.errors import ContextTooLong, LaneUnreachable, UnsupportedField
 from router.lane import LaneEvent, Stop, TextDelta, Usage
 from router.validate import validate_answer
+from tests.e2e.systems import spawned_by
 
 pytestmark = pytest.mark.e2e
 
@@ -138,6 +140,13 @@ def test_sixty_four_requests_at_once_are_all_answered(private: Any) -> None:
     answers = private.run(all_at_once(), 300.0)
 
     assert all(isinstance(events[-1], Stop) for events in answers)
+
+
+def test_a_worker_has_a_session_of_its_own_so_that_others_get_their_share_of_the_processors(system: Any) -> None:
+    workers = [worker for engine in system.engines for worker in spawned_by(engine)]
+
+    assert workers
+    assert [os.getsid(worker.pid) for worker in workers] == [worker.pid for worker in workers]
 
 
 def test_a_killed_engine_fails_its_requests_clearly_and_comes_back(private: Any, system: Any) -> None:
