@@ -29,8 +29,10 @@ UNLESS_SET: Final[Mapping[str, str]] = MappingProxyType(
         "RAY_worker_niceness": "0",
         # Seconds that an ingress replica waits before it stops, so that balancers elsewhere notice; HAProxy here knows at once.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        # Ray gives up on its own start after 30 s; a box that is busy needs longer.
+        # Seconds that a process waits for its raylet; 30 is short on a busy box. (`ray start` has 30 s of its own, which nothing sets.)
         "RAY_raylet_start_wait_time_s": "60",
+        # Ray would start a worker a processor for each driver that connects, `lane cluster status` too. Nothing here runs on those.
+        "RAY_prestart_worker_first_driver": "0",
         # GiB, for models whose engine settings name none. Left to itself, the CPU engine takes a share of all memory.
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "TOKENIZERS_PARALLELISM": "false",

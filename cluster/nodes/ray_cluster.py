@@ -73,7 +73,10 @@ def nodes_of(ray_address: str, *, with_gpus: bool = True) -> tuple[NodeStatus, .
     replicas = _replicas()
     available = state.available_resources_per_node()
     nodes = ray.nodes()
-    gpus = _gpus([node["NodeID"] for node in nodes if node["Alive"]]) if with_gpus else {}
+    alive = [node for node in nodes if node["Alive"]]
+    gpus: dict[str, tuple[str, ...]] = {node["NodeID"]: () for node in alive if "GPU" not in node["Resources"]}
+    if with_gpus:
+        gpus |= _gpus([node["NodeID"] for node in alive if node["NodeID"] not in gpus])
     return tuple(
         NodeStatus(
             name=node["NodeName"],
@@ -179,7 +182,7 @@ def _replicas() -> Mapping[str, list[Replica]]:
 
 
 def _gpus(node_ids: list[str]) -> Mapping[str, tuple[str, ...]]:
-    """Ask each node for its GPUs, by a task that runs there. A node that does not answer in time is left out."""
+    """Ask these nodes for their GPUs, by a task that runs there. A node that does not answer in time is left out."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

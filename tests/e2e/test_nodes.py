@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from tests.e2e.units import Unit, relocate, wait_for
 pytestmark = [pytest.mark.e2e, pytest.mark.exam, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 WORKERS = ("n1", "n2", "n3")
+LOOK_SECONDS = 10.0
+"""Between two looks at Ray's state: each is a driver of the cluster for a while, on processors that the engines need."""
 
 
 def say(what: str) -> None:
@@ -79,11 +82,14 @@ class Load:
                 answer.error = f"{type(error).__name__}: {error}"
             answer.ended = time.monotonic()
 
-    def end(self) -> list[Answer]:
+    def end(self) -> None:
         self.stop.set()
         for thread in self.threads:
             thread.join(120)
-        return self.answers
+
+    @property
+    def failed(self) -> list[Answer]:
+        return [answer for answer in self.answers if answer.error is not None or answer.finish is None]
 
 
 @dataclass
@@ -123,7 +129,8 @@ class ClusterUnderTest:
             LANE_JOIN_TOKEN=self.token(),
         )
         relocate(self.root(node))
-        self.units[node] = Unit(self.root(node), "lane-ray", OMP_NUM_THREADS="1").start()
+        unit = self.units[node] = Unit(self.root(node), "lane-ray", OMP_NUM_THREADS="1").start()
+        wait_for(f"{node} in Ray", lambda: "Ray runtime started" in unit.said, 400)
 
     def status(self) -> dict[str, Any]:
         """The nodes that Ray has alive, by name."""
@@ -140,14 +147,18 @@ class ClusterUnderTest:
             if replica == {"deployment": f"private-{MODEL}", "state": "RUNNING"}
         )
 
-    def load(self, clients: int = 3) -> Load:
+    @contextmanager
+    def load(self, clients: int = 3) -> Iterator[Load]:
         minted = json.loads((self.root("h") / "var/lib/lane/keys.json").read_text())
         client = openai.OpenAI(
             base_url=f"http://127.0.0.1:{self.port}/v1", api_key=minted["local/default"], max_retries=0, timeout=120
         )
         load = Load(client)
         load.start(clients)
-        return load
+        try:
+            yield load
+        finally:
+            load.end()
 
 
 @pytest.fixture(scope="module")
@@ -189,11 +200,9 @@ def _start(made: ClusterUnderTest) -> None:
     # HAProxy takes sockets' paths of 97 letters at most, and has fixed ports that another system on this box may hold.
     made.units["h"] = Unit(head, "lane-ray", OMP_NUM_THREADS="1", **_haproxy_of_its_own(made.folder)).start()
     made.units["enrol"] = Unit(head, "lane-enrol").start()
-    wait_for("Ray's head", lambda: "h" in made.status(), 400)
+    wait_for("Ray's head", lambda: "h" in made.status(), 400, LOOK_SECONDS)
     for number, node in enumerate(WORKERS[:2], start=3):
-        made.join(node, number)
-        # Two `ray start` at the same moment on one machine were seen to leave one of them waiting.
-        wait_for(f"{node} in Ray", lambda node=node: node in made.status(), 400)
+        made.join(node, number)  # One after the other: two `ray start` at once were seen to leave one of them waiting.
     more = {"LANE_BUNDLE": str(bundle), "LANE_PORT": str(made.port), "LANE_HOST": "127.0.0.1"}
     models_folder = str(read_settings().models)
     made.units["router"] = Unit(head, "lane-node", LANE_MODELS=models_folder, **more).start()
@@ -201,7 +210,7 @@ def _start(made: ClusterUnderTest) -> None:
 
 
 def test_replicas_run_on_the_nodes_that_joined_and_not_on_the_head(cluster: ClusterUnderTest) -> None:
-    wait_for("a replica on each node", lambda: cluster.running() == ["n1", "n2"], 400)
+    wait_for("a replica on each node", lambda: cluster.running() == ["n1", "n2"], 400, LOOK_SECONDS)
 
     status = cluster.status()
     assert "private" not in status["h"]["resources"]
@@ -210,29 +219,28 @@ def test_replicas_run_on_the_nodes_that_joined_and_not_on_the_head(cluster: Clus
 
 
 def test_a_lost_node_costs_what_was_streaming_there_and_its_replica_comes_back(cluster: ClusterUnderTest) -> None:
-    load = cluster.load()
-    time.sleep(5)
-    killed_at = time.monotonic()
-    cluster.units["n2"].process("raylet").kill()
-    back = wait_for("a replica on n2 again", lambda: cluster.running() == ["n1", "n2"], 600)
-    answers = load.end()
+    with cluster.load() as load:
+        time.sleep(5)
+        killed_at = time.monotonic()
+        cluster.units["n2"].process("raylet").kill()
+        back = wait_for("a replica on n2 again", lambda: cluster.running() == ["n1", "n2"], 600, LOOK_SECONDS)
 
-    failed = [answer for answer in answers if answer.error is not None or answer.finish is None]
-    say(f"node lost: {len(answers)} answers, {len(failed)} failed, back after {back:.0f} s")
-    assert all(answer.began < killed_at + 5 for answer in failed)
-    assert len(failed) <= 3
-    assert sum(answer.began > killed_at and answer.finish is not None for answer in answers) >= 3
+    say(f"node lost: {len(load.answers)} answers, {len(load.failed)} failed, back after {back:.0f} s")
+    assert all(answer.began < killed_at + 5 for answer in load.failed)
+    assert len(load.failed) <= 3
+    assert sum(answer.began > killed_at and answer.finish is not None for answer in load.answers) >= 3
 
 
 def test_a_node_that_joins_takes_over_from_one_that_drains_and_no_stream_is_cut(cluster: ClusterUnderTest) -> None:
-    load = cluster.load()
-    cluster.join("n3", 5)
-    wait_for("n3 in Ray", lambda: "n3" in cluster.status(), 400)
+    with cluster.load(
+        clients=1
+    ) as light:  # Ray's start gives up after a minute, which it takes here beside two busy engines.
+        cluster.join("n3", 5)
+        with cluster.load(clients=2) as more:
+            out = ("--root", str(cluster.root("h")), "--seconds", "600", "--json")
+            printed = cluster.lane("cluster", "drain", "n1", *out)
 
-    printed = cluster.lane("cluster", "drain", "n1", "--root", str(cluster.root("h")), "--seconds", "600", "--json")
-
-    answers = load.end()
-    failed = [answer for answer in answers if answer.error is not None or answer.finish is None]
+    answers, failed = light.answers + more.answers, light.failed + more.failed
     say(f"drained: {printed.strip()}, {len(answers)} answers, {len(failed)} failed: {failed[:2]}")
     assert json.loads(printed)["left"] is True
     assert failed == []
@@ -243,17 +251,15 @@ def test_a_node_that_joins_takes_over_from_one_that_drains_and_no_stream_is_cut(
 
 def test_without_the_gcs_answers_go_on_and_the_state_returns(cluster: ClusterUnderTest) -> None:
     before = cluster.running()
-    load = cluster.load()
-    time.sleep(3)
-    gcs = cluster.units["h"].process("gcs_server")
-    gcs.kill()
-    wait_for("another GCS", lambda: "started it again" in cluster.units["h"].log.read_text(), 60)
-    time.sleep(10)
-    after = cluster.running()
-    answers = load.end()
+    with cluster.load() as load:
+        time.sleep(3)
+        gcs = cluster.units["h"].process("gcs_server")
+        gcs.kill()
+        wait_for("another GCS", lambda: "started it again" in cluster.units["h"].said, 60)
+        time.sleep(10)
+        after = cluster.running()
 
-    failed = [answer for answer in answers if answer.error is not None or answer.finish is None]
-    say(f"GCS lost: {len(answers)} answers, {len(failed)} failed: {failed[:2]}")
-    assert failed == []
+    say(f"GCS lost: {len(load.answers)} answers, {len(load.failed)} failed: {load.failed[:2]}")
+    assert load.failed == []
     assert after == before == ["n2", "n3"]
     assert cluster.units["h"].process("gcs_server").pid != gcs.pid

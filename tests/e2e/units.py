@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -124,11 +125,10 @@ class Unit:
         return here | written | self._more | {MARK: self.mark}
 
 
-def wait_for(what: str, true: object, seconds: float) -> float:
-    """Wait until `true()` holds; return how long it took."""
+def wait_for(what: str, true: Callable[[], bool], seconds: float, every: float = 2.0) -> float:
+    """Wait until `true()` holds; return how long it took. `every`: seconds between two looks, more where a look costs."""
     began = time.monotonic()
-    assert callable(true)
     while not true():
         assert time.monotonic() - began < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(2)
+        time.sleep(every)
     return time.monotonic() - began
