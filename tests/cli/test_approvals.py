@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 
+pytestmark = pytest.mark.slow
+
 APPROVAL = {
     "id": "apr_1",
     "state": "waiting",

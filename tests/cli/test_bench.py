@@ -28,6 +28,7 @@ def runs(tmp_path: Path) -> dict[str, str]:
     return folders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

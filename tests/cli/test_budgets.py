@@ -16,6 +16,8 @@ from router.budgets import Account, Amounts, Limits, day_of
 from serving.budgets.accounts import BudgetAccounts
 from serving.budgets.wire import Reserve, Settle
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path("config/starter").resolve()
 LIMITED = """    daily: {cost_usd: 2.0, latency_seconds: 90, output_tokens: 1000, zone: Europe/Berlin}
     daily_by_route:

@@ -18,6 +18,8 @@ from serving.lockout import Lockout
 from serving.secrets import ensure_secrets
 from serving.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path("config/starter").resolve()
 Lane = Callable[..., Result]
 

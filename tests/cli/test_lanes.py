@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path("config/starter").resolve()
 
 

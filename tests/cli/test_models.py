@@ -105,6 +105,7 @@ def test_a_folder_of_ones_own_is_reckoned_by_its_config(lane: Lane, tmp_path: Pa
     assert "`vocab_size` is missing" in first(broken)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_model_is_added_beside_the_others_and_nothing_else_changes(lane: Lane, bundle: Path) -> None:
     before = (bundle / "models.yaml").read_text(encoding="utf-8")
 
@@ -145,6 +146,7 @@ def test_no_cpu_workaround_is_added_to_a_gpu(lane: Lane, bundle: Path, name: str
     }
 
 
+@pytest.mark.slow
 def test_the_small_model_is_added_to_cpus_with_what_they_need(lane: Lane, bundle: Path) -> None:
     small, *others = models_of(bundle)
     (bundle / "models.yaml").write_text(yaml.safe_dump({"models": others}, sort_keys=False), encoding="utf-8")

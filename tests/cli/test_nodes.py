@@ -40,6 +40,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_init_is_done_once(head: Path) -> None:
     refused = lane("init", str(head.parent / "nodes.yaml"), SITE, "--root", str(head), "--json", code=1)
 

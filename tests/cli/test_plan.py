@@ -65,6 +65,7 @@ def answer(result: Result) -> dict[str, Any]:
     return json.loads(line)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_measured_model_is_planned_by_its_profile(measured: Lane) -> None:
     result = measured(
         "--model", MODEL, "--gpu", "cpu", *LOAD, "--slo", "ttft_p95=1s,tpot_p95=100ms", "--n-plus", "1", "--json"

@@ -13,6 +13,8 @@ from router.classify.heads import DEFAULT_HEADS
 from router.contract import Label, Topic
 from router.testing import ScriptedHeads
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path(__file__).resolve().parents[2] / "config" / "starter"
 CARD = "My card is 4111 1111 1111 1111, please call me"
 

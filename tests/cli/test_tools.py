@@ -41,6 +41,7 @@ def lines(done: Any) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_list_and_show_say_what_each_tool_changes(bundle: Path) -> None:
     rows = {row["tool"]: row for row in lines(lane("list", "--bundle", bundle, "--json"))}
 

@@ -3,10 +3,14 @@
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from models.manifest import write_manifest
 from models.spec import Adapter, EngineSpec, ModelSpec, Scaling
 from router.bundle import load_bundle
 from serving.in_service import model_application
+
+pytestmark = pytest.mark.slow
 
 STARTER = Path(__file__).parents[2] / "config" / "starter"
 

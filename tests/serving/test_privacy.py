@@ -48,6 +48,7 @@ def can_be_read(pid: int, name: str) -> bool:
     return subprocess.run(command, check=False, capture_output=True, **somebody).returncode == 0
 
 
+@pytest.mark.slow
 @as_root
 @pytest.mark.parametrize("name", ["environ", "mem", "maps"])
 def test_a_process_that_keeps_to_itself_is_closed_to_others_of_its_user(name: str) -> None:

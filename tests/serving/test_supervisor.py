@@ -11,6 +11,8 @@ from serving.change.errors import NotInForce
 from serving.settings import read_settings
 from serving.supervisor import CannotStart, Supervision, has_door
 
+pytestmark = pytest.mark.slow
+
 STARTER = Path(__file__).parents[2] / "config" / "starter"
 
 

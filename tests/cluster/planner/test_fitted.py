@@ -76,6 +76,7 @@ def a_point(
     )
 
 
+@pytest.mark.slow
 def test_a_fit_predicts_loads_and_lengths_that_it_has_not_seen() -> None:
     profile = profile_of(tuple(measured(concurrency, noise=0.03) for concurrency in (1, 2, 4, 8)))
 

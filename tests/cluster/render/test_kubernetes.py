@@ -56,6 +56,7 @@ def test_serve_takes_its_configuration_and_each_path_leads_to_a_builder(starter:
         assert callable(getattr(kuberay, one.import_path.removeprefix("serving.kuberay:")))
 
 
+@pytest.mark.slow
 def test_the_head_is_prepared_and_each_builder_gives_an_application(
     starter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

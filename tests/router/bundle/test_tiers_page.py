@@ -110,6 +110,7 @@ def test_a_check_of_ones_own_is_made(folder: Path) -> None:
     assert (result.check_id, result.then) == ("delivery-dates", "next_rung")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

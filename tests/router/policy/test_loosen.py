@@ -60,6 +60,7 @@ def test_what_demands_more_as_well_is_never_looser(one: Demand, other: Demand) -
     assert list(less_demanded(asks, join((asks, other.model_copy(update={"keep": None}))))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "says"),
     [

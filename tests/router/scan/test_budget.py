@@ -58,6 +58,7 @@ def repeated(piece: str, size: int) -> str:
     return (piece * (size // len(piece) + 1))[:size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
 def test_four_times_the_text_takes_about_four_times_the_time(piece: str) -> None:
     warm()
@@ -147,6 +148,7 @@ def test_adding_lines_never_takes_a_category_away(text: str, more: str) -> None:
     assert categories(text) <= categories(f"{more}\n{text}")
 
 
+@pytest.mark.slow
 @settings(max_examples=6)
 @given(TEXTS)
 def test_enough_of_anything_never_takes_a_category_away(text: str) -> None:

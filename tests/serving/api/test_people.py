@@ -158,6 +158,7 @@ def office(staffed: Bundle, tmp_path: Path, clocks: Clocks) -> Iterator[Office]:
 # ------------------------------------------------------------------ approvals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_refund_that_a_caller_asks_for_waits_for_a_yes_and_is_made_once(
     office: Office, *, stream: bool

@@ -31,6 +31,7 @@ def test_the_table_refuses_to_be_changed_or_shortened(in_use: Place) -> None:
                 database.execute(statement)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

@@ -154,6 +154,7 @@ def send(text: str, fault: Fault, folder: Path) -> tuple[bytes, SendingRecorder]
     return body, sender
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @given(before=FILLER, secret=st.none() | MUST_STAY, after=FILLER)
 @settings(max_examples=15)

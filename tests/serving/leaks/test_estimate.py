@@ -109,6 +109,7 @@ TRUE = {
 DRAWS = 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strata", list(TRUE.values()), ids=list(TRUE))
 def test_the_estimate_is_unbiased_and_its_interval_holds_the_truth_93_times_in_100(
     strata: list[tuple[int, int, float]],

@@ -230,6 +230,7 @@ def test_a_line_that_is_no_passage_is_named(
         put(indexes, path, tiers)
 
 
+@pytest.mark.slow
 def test_a_file_that_can_not_be_read_is_named(indexes: Path, tmp_path: Path, tiers: TiersFile) -> None:
     for name, content in (("a.pdf", b"no pdf"), ("b.md", b"\xff\xfe"), ("c.exe", b"x")):
         (tmp_path / name).write_bytes(content)
@@ -239,6 +240,7 @@ def test_a_file_that_can_not_be_read_is_named(indexes: Path, tmp_path: Path, tie
         put(indexes, tmp_path / "absent", tiers)
 
 
+@pytest.mark.slow
 def test_the_scan_raises_a_passages_label_and_only_its(indexes: Path, tmp_path: Path, tiers: TiersFile) -> None:
     path = lines(tmp_path / "a.jsonl", ("a", "a", "refund"), ("b", "b", "card 4111 1111 1111 1111"))
 
@@ -270,6 +272,7 @@ passages = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(passages, min_size=1, max_size=10),
