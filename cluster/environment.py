@@ -29,8 +29,8 @@ UNLESS_SET: Final[Mapping[str, str]] = MappingProxyType(
         "RAY_worker_niceness": "0",
         # Seconds that an ingress replica waits before it stops, so that balancers elsewhere notice; HAProxy here knows at once.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        # Seconds that a process waits for its raylet; 30 is short on a busy box. (`ray start` has 30 s of its own, which nothing sets.)
-        "RAY_raylet_start_wait_time_s": "60",
+        # Seconds in which a node's raylet and its agents must be up. 30 is short beside busy engines; then Ray gives up its start.
+        "RAY_raylet_start_wait_time_s": "180",
         # Ray would start a worker a processor for each driver that connects, `lane cluster status` too. Nothing here runs on those.
         "RAY_prestart_worker_first_driver": "0",
         # GiB, for models whose engine settings name none. Left to itself, the CPU engine takes a share of all memory.

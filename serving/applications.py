@@ -76,17 +76,23 @@ class Applications:
         if targets:
             serve.run_many(targets, wait_for_applications_running=False)
 
-    def wait_until_settled(self, version: InService) -> None:
-        """Return once each model runs or was given up: the others serve all the same. Raises `DidNotStart` where nothing would serve."""
+    def wait_until_settled(self, version: InService, patience: float) -> frozenset[str]:
+        """Return once each model runs or was given up: the others serve all the same. Raises `DidNotStart` where nothing would serve.
+
+        After so many seconds of patience one model that runs is enough. The applications of those that don't yet are returned: of a
+        cluster a node may be missing, and what waits for it must not end the rest.
+        """
+        deadline = time.monotonic() + patience
+        models = set(version.models.values())
         while True:
             found = application_states()
             states = {name: found[name].status if name in found else "" for name in {APP, *version.applications}}
             failed = {name for name, state in states.items() if state == DEPLOY_FAILED}
-            models = set(version.models.values())
             if failed - models or (models and failed >= models):
                 raise DidNotStart("; ".join(f"{name}: {found[name].because}" for name in sorted(failed)))
-            if all(state in {RUNNING, DEPLOY_FAILED} for state in states.values()):
-                return
+            late = {name for name, state in states.items() if state != RUNNING} - failed
+            if not late or (time.monotonic() > deadline and late < models - failed):
+                return frozenset(late)
             _wait(_POLL_SECONDS)
 
     def wait_until_running(

@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 _GRACE_SECONDS = 10.0
 _STATUS_SECONDS = 2.0
 _STEP_SECONDS = 1.0
+_PATIENCE_SECONDS = 600.0
+"""How long all models are waited for at the start; afterwards one that runs is enough. Less than `lane up` waits."""
 _OBJECT_STORE_BYTES = 200 * 2**20
 _LOGICAL_CPUS = 16
 """Ray's CPUs are reservations. On one box ingress, keeper and engines share what there is, so they must not exclude each other."""
@@ -61,13 +63,13 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _when_told_to_end(_leave)
-        bundle, version, applications = _start(settings, folder, deploy)
+        bundle, version, applications, late = _start(settings, folder, deploy)
         _when_told_to_end(stop.set)
         serves = True
 
         def show(roll: Roll | None) -> None:
             brood.look()
-            write_status(settings, _status(settings, read_in_service(settings), rolls.models, roll))
+            write_status(settings, _status(settings, read_in_service(settings), rolls.models, roll, late))
 
         def wait(roll: Roll) -> bool:
             show(roll)
@@ -91,7 +93,8 @@ def run(settings: Settings, deploy: Deploy | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, InService, Applications]:
+def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, InService, Applications, Collection[str]]:
+    """Start all of it. The last of what it returns: the applications of models that are late."""
     bundle = load_bundle(settings.bundle)
     write_status(settings, Status(phase="starting Ray"))
     folder.mkdir(mode=0o700, parents=True)
@@ -112,9 +115,9 @@ def _start(settings: Settings, folder: Path, deploy: Deploy) -> tuple[Bundle, In
         bundle.models.values(), version
     )  # A cluster that outlived the last run may have other settings.
     applications.start(bundle, version)
-    applications.wait_until_settled(version)
+    late = applications.wait_until_settled(version, _PATIENCE_SECONDS)
     applications.end_others(version)
-    return bundle, version, applications
+    return bundle, version, applications, late
 
 
 def _when_told_to_end(act: Callable[[], object]) -> None:
@@ -174,7 +177,9 @@ def _join_ray(address: str) -> None:
         sys.exit(TRY_AGAIN)
 
 
-def _status(settings: Settings, version: InService, models: Collection[ModelSpec], roll: Roll | None) -> Status:
+def _status(
+    settings: Settings, version: InService, models: Collection[ModelSpec], roll: Roll | None, late: Collection[str]
+) -> Status:
     """What Serve says of its deployments now. A model that is being exchanged is in two applications: both are counted."""
     applications = application_states()
     replicas: dict[str, Counter[str]] = {}
@@ -190,7 +195,7 @@ def _status(settings: Settings, version: InService, models: Collection[ModelSpec
         application=entry.status if entry is not None else None,
         replicas={name: dict(counted) for name, counted in replicas.items()},
         models=model_statuses(models, applications),
-        refused=refused_models(version, applications, settings.models),
+        refused=refused_models(version, applications, settings.models, late),
         altered=altered_models(models, settings.models),
     )
 

@@ -56,6 +56,14 @@ def test_a_refusal_that_was_mended_is_not_told_again(tmp_path: Path) -> None:
     assert refused_models(VERSION, {"model-bad-1": _application("DEPLOYING")}, tmp_path) == {}
 
 
+def test_a_model_that_is_late_is_told_until_it_runs(tmp_path: Path) -> None:
+    late = {"model-bad-1"}
+    waits, runs = _application("DEPLOYING", "no node has room"), _application("RUNNING")
+
+    assert "no node has room" in refused_models(VERSION, {"model-bad-1": waits}, tmp_path, late)["bad"]
+    assert refused_models(VERSION, {"model-bad-1": runs}, tmp_path, late) == {}
+
+
 def test_a_folder_that_was_found_altered_is_named_with_its_files(tmp_path: Path) -> None:
     folder = tmp_path / "m"
     folder.mkdir()
