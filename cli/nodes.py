@@ -21,6 +21,7 @@ Root = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Compact JSON on stdout.")]
 Start = Annotated[bool, typer.Option("--start", help="Have systemd enable and start the units too.")]
 SLASH: Final = Path("/")
+_DOOR: Final = "lane-door.service"
 
 
 def join(
@@ -68,7 +69,7 @@ def join(
         )
     _tell_checks(admitted.checks, json=json)
     tell_files(admitted.files, json=json)
-    systemd(root, units(admitted.files), start=start)
+    systemd(root, admitted.files, start=start)
 
 
 def check(
@@ -116,22 +117,40 @@ def own_address(head: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def units(files: Iterable[Path]) -> list[str]:
-    """Return the units to start: not those that another one starts."""
+def systemd(root: Path, files: Sequence[Path], *, start: bool) -> None:
+    """Start the units among these files, or say how to. The door's is never started here: it wants its key and certificates first."""
+    if root == SLASH and (units := _units(files)):
+        command = ["systemctl", "enable", "--now", *units]
+        if start:
+            _run_systemctl(command)
+        else:
+            typer.echo(f"Start it: {' '.join(command)}", err=True)
+    if any(path.name == _DOOR for path in files):
+        typer.echo(
+            "The door starts once /etc/lane/door.env and /var/lib/lane-door are as docs/deploy.md has them (5): "
+            f"systemctl enable --now {_DOOR}",
+            err=True,
+        )
+
+
+def _units(files: Iterable[Path]) -> list[str]:
+    """Return the units to start: not those that another one starts, nor the door's."""
     started = [path.name for path in files if path.suffix in {".service", ".timer"}]
-    return [unit for unit in started if unit != "lane-check.service"]
+    return [unit for unit in started if unit not in {"lane-check.service", _DOOR}]
 
 
-def systemd(root: Path, units: Sequence[str], *, start: bool) -> None:
-    """Start the units, or say how to."""
-    command = ["systemctl", "enable", "--now", *units]
-    if root != SLASH or not units:
-        return
-    subprocess.run(["systemctl", "daemon-reload"], check=False)  # noqa: S607 - where systemd is, PATH finds it
-    if start:
+def _run_systemctl(command: Sequence[str]) -> None:
+    """Have systemd read the units and start them. Raises `UnitsNotStarted`."""
+    from cluster.nodes.errors import UnitsNotStarted
+
+    try:
+        subprocess.run(["systemctl", "daemon-reload"], check=True)  # noqa: S607 - where systemd is, PATH finds it
         subprocess.run(command, check=True)  # noqa: S603 - our own units
-    else:
-        typer.echo(f"Start it: {' '.join(command)}", err=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnitsNotStarted(
+            f"this machine is set up, and its units did not start: {error}\n"
+            f"  `journalctl -u 'lane-*'` says what is in their way; then: {' '.join(command)}"
+        ) from error
 
 
 def tell_files(files: Iterable[Path], *, json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from cli.nodes import SLASH, Json, Root, Start, systemd, tell_files, units
+from cli.nodes import SLASH, Json, Root, Start, systemd, tell_files
 
 Minutes = Annotated[int, typer.Option(min=1, max=7 * 24 * 60, help="How long the join token is good for.")]
 Uses = Annotated[int, typer.Option(min=1, max=1000, help="How many nodes the join token lets in.")]
@@ -50,7 +50,7 @@ def init(
     )
     token = new_token(layout, minutes * 60, uses)
     tell_files(files, json=json)
-    systemd(root, units(files), start=start)
+    systemd(root, files, start=start)
     _tell_token(str(token), minutes, uses, json=json)
 
 

@@ -15,6 +15,7 @@
     ├── HeadUnreachable       nobody answers at the head's address, or not as the head would
     ├── AlreadySetUp          files of a cluster are here
     ├── NotSetUp              no files of a cluster are here
+    ├── UnitsNotStarted       the files are here, and systemd did not start the units
     └── RayRefused            Ray does not do what it was asked
 
 The head's answer to a machine that may not join carries the code of one of them; `JoinRefused` is what `join` raises of it.
@@ -107,6 +108,12 @@ class NotSetUp(RouterError):
     """No cluster's files are on this machine."""
 
     code = "not_set_up"
+
+
+class UnitsNotStarted(RouterError):
+    """The machine is set up, and systemd did not start its units."""
+
+    code = "units_not_started"
 
 
 class RayRefused(RouterError):

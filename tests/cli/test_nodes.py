@@ -8,6 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.nodes import SLASH, systemd
+from cluster.nodes.errors import UnitsNotStarted
 from cluster.nodes.layout import Layout
 from tests.cluster.nodes.heads import Clock, enrolling
 
@@ -80,3 +82,44 @@ def test_status_on_a_machine_that_never_joined_says_what_to_do(tmp_path: Path) -
     printed = lane("status", "--root", str(tmp_path), "--json", code=1)
 
     assert "lane cluster init" in json.loads(printed)["error"]["message"]
+
+
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for systemd: note each call, and fail where a unit is called broken."""
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in *broken*) exit 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path / "calls"
+
+
+def test_the_door_is_not_started_before_it_has_its_key_and_it_is_said_what_comes_next(
+    systemctl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemd(SLASH, [Path("lane-ray.service"), Path("lane-door.service")], start=True)
+
+    assert systemctl.read_text().splitlines() == ["daemon-reload", "enable --now lane-ray.service"]
+    assert "door.env" in capsys.readouterr().err
+
+
+def test_a_machine_with_a_door_alone_has_nothing_started(systemctl: Path) -> None:
+    systemd(SLASH, [Path("lane-door.service")], start=True)
+
+    assert not systemctl.exists()
+
+
+def test_a_unit_that_does_not_start_leaves_the_machine_set_up_and_says_which_command_starts_it(systemctl: Path) -> None:
+    with pytest.raises(UnitsNotStarted, match=r"set up.*\n.*systemctl enable --now lane-broken\.service"):
+        systemd(SLASH, [Path("lane-broken.service")], start=True)
+
+    assert "broken" in systemctl.read_text()
+
+
+def test_without_systemd_it_is_said_rather_than_raised_from_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(UnitsNotStarted, match=r"systemctl enable --now lane-ray\.service"):
+        systemd(SLASH, [Path("lane-ray.service")], start=True)
