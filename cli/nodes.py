@@ -101,11 +101,12 @@ _DRAIN_SECONDS: Final = 600
 def _drain_here(root: Path, name: str, because: str) -> None:
     """Take this node out of work, as `lane cluster drain` would."""
     address, own = enter_ray(root)
-    from cluster.nodes.ray_cluster import connected, drain, node_called, nodes_of
+    from cluster.nodes.ray_cluster import connected, drain_once, node_called, nodes_of
 
     with connected(address, own):
-        drain(address, node_called(nodes_of(address, with_gpus=False), name), _DRAIN_SECONDS, because)
-    typer.echo(f"{name} takes no new work", err=True)
+        node = node_called(nodes_of(address, with_gpus=False), name)
+        begun = drain_once(address, node, _DRAIN_SECONDS, because)
+    typer.echo(f"{name} takes no new work" if begun else f"{name} drains already", err=True)
 
 
 def own_address(head: str) -> str:

@@ -142,6 +142,14 @@ def drain(ray_address: str, node: NodeStatus, seconds: int, because: str) -> Non
         raise RayRefused(f"{node.name}: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
 
 
+def drain_once(ray_address: str, node: NodeStatus, seconds: int, because: str) -> bool:
+    """Drain a node unless it drains already: its deadline stays what it was. Return whether it was begun. Raises `RayRefused`."""
+    if node.drains_until is not None:
+        return False
+    drain(ray_address, node, seconds, because)
+    return True
+
+
 def wait_until_gone(ray_id: str, seconds: float, look: Callable[[NodeStatus], None], ray_address: str) -> bool:
     """Wait until a node has left, showing it to `look` now and then; False where it has not by then. Within `connected`."""
     deadline = time.monotonic() + seconds

@@ -1,4 +1,7 @@
-from cluster.nodes.ray_cluster import NodeStatus, as_listed
+import pytest
+
+from cluster.nodes.errors import RayRefused
+from cluster.nodes.ray_cluster import NodeStatus, as_listed, drain_once
 
 
 def seen(name: str, *, alive: bool, ray_id: str = "a") -> NodeStatus:
@@ -23,3 +26,12 @@ def test_where_nobody_knows_who_joined_all_that_ray_remembers_is_told() -> None:
     listed = as_listed((seen("n2", alive=False), seen("n1", alive=True)), None)
 
     assert [node.name for node in listed] == ["n1", "n2"]
+
+
+def test_a_node_that_drains_keeps_its_deadline_and_ray_is_not_asked_again() -> None:
+    # Ray's command would be refused for a head: nothing raised is nothing asked.
+    node = seen("n1", alive=True).model_copy(update={"head": True})
+
+    assert drain_once("nowhere:1", node.model_copy(update={"drains_until": 1.0}), 600, "Xid 79") is False
+    with pytest.raises(RayRefused):
+        drain_once("nowhere:1", node, 600, "Xid 79")
