@@ -26,12 +26,19 @@ def doctor(
     port: Annotated[int | None, typer.Option(help="The port to serve on; by default $LANE_PORT, else 8000.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Compact JSON on stdout, a check a line.")] = False,
 ) -> None:
-    """Check Python, packages, processor, GPUs, memory, port, bundle and models; exit 1 where something must be mended."""
+    """Check Python, packages, processor, GPUs, memory, port, certificates, bundle and models; exit 1 where something must be mended."""
     from cluster.examine import examine
+    from cluster.nodes.layout import Layout
 
     settings = read_settings(bundle, port)
     with Console(stderr=True).status("Looking at this machine"):
-        checks = examine(bundle=settings.bundle, models=settings.models, host=settings.host, port=settings.port)
+        checks = examine(
+            bundle=settings.bundle,
+            models=settings.models,
+            host=settings.host,
+            port=settings.port,
+            tls=Layout(Path("/")).tls,
+        )
     if json:
         for check in checks:
             print(check.model_dump_json())

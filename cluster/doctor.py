@@ -1,6 +1,7 @@
 """Is this machine fit to run the system, and where not, what mends it? Readings come from `cluster.machine`; here they are judged."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from cluster.machine import Gpu, StartFile
@@ -14,6 +15,7 @@ GIB: Final = 1 << 30
 MEMORY_NEEDED_BYTES: Final = 5 * GIB
 MEMORY_COMFORTABLE_BYTES: Final = 8 * GIB
 SHARED_MEMORY_BYTES: Final = GIB // 2
+CERTIFICATE_DAYS_LEFT: Final = 30
 
 KNOWN_START_FILES: Final = frozenset(
     {"_editable_impl_private_lane.pth", "distutils-precedence.pth", "a1_coverage.pth", "_virtualenv.pth"}
@@ -177,6 +179,15 @@ def judge_port(host: str, port: int, *, free: bool) -> Check:
         return Check(name="port", verdict="ok", seen=f"{host}:{port} is free")
     mend = "`lane status` says whether that is this system; another port: LANE_PORT"
     return Check(name="port", verdict="warn", seen=f"{host}:{port} is in use", mend=mend)
+
+
+def judge_certificate(name: str, expires: datetime, now: datetime) -> Check:
+    """A certificate is good for another month; on the day it is not, the node reaches nobody any more."""
+    left, seen = expires - now, f"until {expires:%Y-%m-%d}"
+    if left > timedelta(days=CERTIFICATE_DAYS_LEFT):
+        return Check(name=name, verdict="ok", seen=seen)
+    verdict: Verdict = "warn" if left > timedelta() else "fail"
+    return Check(name=name, verdict=verdict, seen=seen, mend="renew it: docs/nodes.md, Certificates")
 
 
 def judge_model(name: str, folder: str, flaw: str | None, weights_hash: str | None) -> Check:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.doctor import (
@@ -10,6 +11,7 @@ from cluster.doctor import (
     Engine,
     engine_of,
     judge_bundle,
+    judge_certificate,
     judge_cpu,
     judge_engine,
     judge_gpus,
@@ -38,11 +40,15 @@ from models.spec import ModelSpec
 from router.errors import BundleInvalid
 
 
-def examine(*, bundle: Path, models: Path, host: str, port: int) -> tuple[Check, ...]:
-    """Look at everything and return what was found. Reads every byte of the bundle's model folders; changes nothing."""
+def examine(*, bundle: Path, models: Path, host: str, port: int, tls: Path) -> tuple[Check, ...]:
+    """Look at everything and return what was found. Reads every byte of the bundle's model folders; changes nothing.
+
+    `tls`: the folder of the certificates that a machine of a cluster has.
+    """
     return (
         *examine_machine(),
         judge_port(host, port, free=port_is_free(host, port)),
+        *certificates(tls),
         *_bundle_and_models(bundle, models),
     )
 
@@ -58,6 +64,19 @@ def examine_machine() -> tuple[Check, ...]:
         judge_gpus(gpus(), engine),
         judge_memory(available_memory_bytes()),
         judge_shared_memory(shared_memory_bytes()),
+    )
+
+
+def certificates(tls: Path) -> tuple[Check, ...]:
+    """Look at how long the certificates of a cluster's machine are good for: its own, and the authority's. None on any other machine."""
+    from cryptography import x509
+
+    return tuple(
+        judge_certificate(
+            name, x509.load_pem_x509_certificate((tls / file).read_bytes()).not_valid_after_utc, datetime.now(UTC)
+        )
+        for name, file in (("certificate", "cert.pem"), ("authority", "ca.pem"))
+        if (tls / file).exists()
     )
 
 

@@ -1,5 +1,7 @@
 """Each judgement: what passes, what fails, and that whatever fails says how to mend it."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from cluster.doctor import (
     Check,
     engine_of,
     judge_bundle,
+    judge_certificate,
     judge_cpu,
     judge_engine,
     judge_gpus,
@@ -137,6 +140,16 @@ def test_a_containers_64_megabytes_of_shared_memory_are_little(free: int | None,
 def test_a_port_in_use_may_be_this_very_system_so_it_only_warns() -> None:
     assert judge_port("127.0.0.1", 8000, free=False).verdict == "warn"
     assert judge_port("127.0.0.1", 8000, free=True).verdict == "ok"
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(31, "ok"), (30, "warn"), (1, "warn"), (0, "fail"), (-1, "fail")])
+def test_a_certificate_warns_in_its_last_month_and_fails_once_it_has_expired(days: int, verdict: str) -> None:
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+
+    check = judge_certificate("certificate", now + timedelta(days=days), now)
+
+    assert check.verdict == verdict
+    assert bool(check.mend) == (verdict != "ok")
 
 
 def test_a_model_is_well_with_its_hash_and_fails_with_its_flaw() -> None:

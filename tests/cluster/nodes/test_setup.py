@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.environment import PROVIDER_KEYS
+from cluster.examine import certificates
 from cluster.nodes import NodesInvalid
 from cluster.nodes.errors import AlreadySetUp, NotSetUp
 from cluster.nodes.layout import Layout
@@ -123,6 +124,15 @@ def test_an_inventory_without_a_head_says_so(tmp_path: Path) -> None:
 def test_tokens_are_made_on_the_head_alone(tmp_path: Path) -> None:
     with pytest.raises(NotSetUp, match="made on the head"):
         new_token(Layout(tmp_path), 60, 1)
+
+
+def test_the_doctor_tells_until_when_the_heads_and_the_authoritys_certificates_are_good(
+    head: Layout, tmp_path: Path
+) -> None:
+    found = {check.name: check.verdict for check in certificates(head.tls)}
+
+    assert found == {"certificate": "ok", "authority": "ok"}
+    assert certificates(tmp_path) == ()
 
 
 def test_leaving_removes_every_credential_and_unit(tmp_path: Path) -> None:
