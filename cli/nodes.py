@@ -73,6 +73,13 @@ def join(
 
 
 def check(
+    node: Annotated[
+        str | None,
+        typer.Option(
+            help="What this machine should be, a line of nodes.yaml as JSON (Slurm, KubeRay); by default as it joined.",
+            show_default=False,
+        ),
+    ] = None,
     all_reduce: Annotated[
         bool, typer.Option("--all-reduce", help="Measure an all-reduce too (takes all GPUs).")
     ] = False,
@@ -83,15 +90,16 @@ def check(
     """Look at this node's GPUs: number, driver, ECC, Xid, fabric. Exit 1 where it is unfit; its units ask before each start."""
     from cluster.nodes.fitness import fitness, measure, unfit
     from cluster.nodes.gpu_state import Nvml
+    from cluster.nodes.inventory import read_node
     from cluster.nodes.layout import Layout
     from cluster.nodes.setup import this_node
 
-    node = this_node(Layout(root)).node
-    checks = fitness(node, Nvml(), measure if all_reduce else None)
+    this = this_node(Layout(root)).node if node is None else read_node(node)
+    checks = fitness(this, Nvml(), measure if all_reduce else None)
     _tell_checks(checks, json=json)
-    if failed := unfit(checks) if node.private else ():
+    if failed := unfit(checks) if this.private else ():
         if drain:
-            _drain_here(root, node.name, ", ".join(f"{one.name}: {one.seen}" for one in failed))
+            _drain_here(root, this.name, ", ".join(f"{one.name}: {one.seen}" for one in failed))
         raise typer.Exit(1)
 
 

@@ -72,6 +72,14 @@ class Nodes(Frozen):
         return self
 
 
+def read_node(line: str) -> Node:
+    """Read one machine from JSON, as `lane cluster check --node` is given it. Raises `NodesInvalid`."""
+    try:
+        return Node.model_validate_json(line)
+    except ValidationError as error:
+        raise NodesInvalid(f"--node: {_first(error, 'the line')}") from error
+
+
 def read_nodes(file: Path) -> tuple[Node, ...]:
     """Read and check the nodes' file, in the file's order. Raises `NodesInvalid`."""
     try:
@@ -81,6 +89,11 @@ def read_nodes(file: Path) -> tuple[Node, ...]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NodesInvalid(f"{file}: is not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise NodesInvalid(f"{file}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise NodesInvalid(f"{file}: {_first(error, 'the file')}") from error
+
+
+def _first(error: ValidationError, whole: str) -> str:
+    """Return where the first fault is, and which."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"]) or whole
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -52,6 +52,11 @@ def ray_command(node: Node, ray_address: str) -> list[str]:
     ]
 
 
+def check_command(node: Node) -> list[str]:
+    """Return the look at the GPUs before `ray start` where nobody has joined: Slurm and Kubernetes start machines of the inventory."""
+    return ["lane", "cluster", "check", "--node", node.model_dump_json(exclude_defaults=True)]
+
+
 def ray_unit(node: Node, site: Site, ray_address: str) -> str:
     """Return `lane-ray.service`. On the head its GCS is watched: one that dies is started again, and nothing else ends with it."""
     command = " ".join(f"'{word}'" if '"' in word else word for word in ray_command(node, ray_address))

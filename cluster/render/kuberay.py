@@ -15,7 +15,7 @@ import yaml
 from cluster.network.policies import INGRESS_PORT, NAMESPACE, ROLE
 from cluster.nodes.inventory import Node
 from cluster.nodes.resources import offered_by
-from cluster.nodes.units import RAY_METRICS_PORT
+from cluster.nodes.units import RAY_METRICS_PORT, check_command
 from cluster.render import pods
 from router.bundle import Bundle
 from router.tools.places import runs_inside
@@ -148,6 +148,8 @@ def _template(bundle: Bundle, node: Node, door: str | None) -> _Yaml:
                 {"name": "metrics", "containerPort": RAY_METRICS_PORT},
             ]
         }
+    # Before Ray, in each pod: an unfit machine never offers `private`. It is given the GPUs that Ray's container has after it.
+    check = container | {"name": "check", "resources": _resources(node), "command": check_command(node)}
     prepare = container | {"name": "secrets", "command": ["python", "-m", "serving.kuberay", "prepare"]}
     return {
         "metadata": {
@@ -161,7 +163,7 @@ def _template(bundle: Bundle, node: Node, door: str | None) -> _Yaml:
             "nodeSelector": {"private-lane/site": node.site, **({"private-lane/gpu": node.gpu} if node.gpu else {})},
             **({"tolerations": [_toleration(node.gpu)]} if node.gpu else {}),
             "terminationGracePeriodSeconds": 150,
-            **({"initContainers": [prepare]} if node.head else {}),
+            "initContainers": [check, *([prepare] if node.head else [])],
             "containers": [ray],
             "volumes": [
                 *_VOLUMES,

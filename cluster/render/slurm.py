@@ -1,6 +1,10 @@
-"""The same cluster as a Slurm job: `ray symmetric-run` starts Ray on every node of the job, and what serves on the first."""
+"""The same cluster as a Slurm job: `ray symmetric-run` starts Ray on every node of the job, and what serves on the first.
+
+Each node's GPUs are looked at first: one unfit node ends the job, since all of them were asked for.
+"""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -8,7 +12,7 @@ from typing import Final
 from cluster.environment import PROVIDER_KEYS, ray_environment
 from cluster.nodes.inventory import Node
 from cluster.nodes.resources import offered_by
-from cluster.nodes.units import RAY_METRICS_PORT, RAY_PORT
+from cluster.nodes.units import RAY_METRICS_PORT, RAY_PORT, check_command
 from router.bundle import Bundle
 
 _GIB_FOR_THE_SYSTEM: Final = 4
@@ -66,6 +70,9 @@ test -r "$RAY_AUTH_TOKEN_PATH" || {{ echo "no Ray token at $RAY_AUTH_TOKEN_PATH:
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address | awk '{{print $1}}'):{RAY_PORT}
 export LANE_RAY_ADDRESS="$address"
+
+# A node that is unfit offers nothing: leave it out (scontrol update nodename=NODE state=drain reason=GPU), then sbatch again.
+srun --label {shlex.join(check_command(node))}
 
 exec srun --kill-on-bad-exit=1 ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" \\
   --num-cpus={node.cpus} --num-gpus={node.gpu_count} --resources='{offered}' \\

@@ -123,3 +123,17 @@ def test_without_systemd_it_is_said_rather_than_raised_from_below(
 
     with pytest.raises(UnitsNotStarted, match=r"systemctl enable --now lane-ray\.service"):
         systemd(SLASH, [Path("lane-ray.service")], start=True)
+
+
+def test_a_machine_that_never_joined_is_held_against_the_line_it_is_given_and_found_unfit() -> None:
+    node = COMMON | {"name": "any", "gpu": "h100", "gpu_count": 64}
+
+    printed = lane("check", "--node", json.dumps(node), "--json", code=1)
+
+    assert json.loads(printed.splitlines()[0])["verdict"] == "fail"
+
+
+def test_a_line_that_describes_no_machine_is_bad_input() -> None:
+    printed = lane("check", "--node", '{"name": "any"}', "--json", code=2)
+
+    assert json.loads(printed)["error"]["code"] == "nodes_invalid"

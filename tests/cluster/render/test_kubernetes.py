@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from cluster.network import read_site
+from cluster.nodes.inventory import read_node
 from cluster.nodes.resources import offered_by
 from cluster.render import render
 from cluster.render.kuberay import serve_config
@@ -120,6 +121,17 @@ def test_each_sort_of_machine_is_a_group_that_offers_what_the_machine_would(
         assert json.loads(json.loads(parameters["resources"])) == offered_by(machine)
         limits = found[name]["template"]["spec"]["containers"][0]["resources"]["limits"]
         assert limits["nvidia.com/gpu"] == machine.gpu_count
+
+
+def test_each_pods_gpus_are_looked_at_before_ray_starts_in_it(files: Mapping[str, str], machines: Any) -> None:
+    by_name = {"head": machines[0], "h100-frankfurt": machines[1], "l40s-munich": machines[2]}
+    for name, machine in by_name.items():
+        pod = groups(files)[name]["template"]["spec"]
+        check = pod["initContainers"][0]
+        asked = read_node(check["command"][-1])
+        assert check["command"][:4] == ["lane", "cluster", "check", "--node"]
+        assert (asked.gpu, asked.gpu_count, asked.private) == (machine.gpu, machine.gpu_count, True)
+        assert check["resources"] == pod["containers"][0]["resources"]
 
 
 def test_no_pod_but_the_doors_gets_a_providers_key(files: Mapping[str, str]) -> None:

@@ -1,7 +1,9 @@
+import shlex
 import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from cluster.nodes.inventory import read_node
 from cluster.render.slurm import slurm_files
 
 
@@ -30,3 +32,15 @@ def test_ray_runs_on_every_node_and_the_lane_on_the_first(starter: Any, machines
         command = script.replace("\\\n", " ").strip().splitlines()[-1]
         assert "ray symmetric-run" in command
         assert command.endswith("-- lane up --foreground --no-door")
+
+
+def test_every_node_is_looked_at_before_ray_starts_on_any(starter: Any, machines: Any) -> None:
+    script = slurm_files(starter, machines)["slurm/lane-h100-frankfurt.sbatch"]
+    lines = script.splitlines()
+    looked = next(line for line in lines if "lane cluster check" in line)
+
+    asked = read_node(shlex.split(looked)[-1])
+
+    assert (asked.gpu, asked.gpu_count, asked.private) == ("h100", 2, True)
+    assert "set -euo pipefail" in lines
+    assert lines.index(looked) < next(index for index, line in enumerate(lines) if "symmetric-run" in line)
