@@ -120,18 +120,22 @@ def evict(
     bundle: BundleOption = None,
     json: Json = False,
 ) -> None:
-    """Remove models from this machine, never one that the bundle names. Without either option, show what is here."""
+    """Remove models from this machine's models folder, never one that the bundle names. Without either option, show what is here."""
     from models.weights.room import cached_models, make_room, remove
+    from models.weights.verify import sealed_folders
 
     settings = read_settings(bundle)
     keep = folders_of_bundle(settings)
     gone: list[str] = []
-    if model in keep:
+    folder = folder_of(settings, model) if model is not None else None
+    if folder is not None and folder.name in keep:
         raise BadRequest(f"{model}: the bundle {settings.bundle} names it; it stays", "MODEL")
+    if folder is not None and folder not in sealed_folders(settings.models):
+        raise BadRequest(f"{folder}: no model folder of {settings.models}; `lane models evict` shows those", "MODEL")
     with refusals():
-        if model is not None:
-            remove(folder_of(settings, model))
-            gone.append(model)
+        if folder is not None:
+            remove(folder)
+            gone.append(folder.name)
         if need_gib is not None:
             gone += make_room(settings.models, int(need_gib * 1024**3), keep, evict=True)
         here = cached_models(settings.models)

@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -123,7 +123,7 @@ def parse_manifest(manifest: bytes) -> dict[str, str]:
     return listed
 
 
-def refuse_flawed(folder: Path, flaws: tuple[Flaw, ...]) -> None:
+def refuse_flawed(folder: Path, flaws: Sequence[Flaw | str]) -> None:
     """Raise `FolderUnfit`, naming each flaw, where there are any."""
     if flaws:
         listed = "\n".join(f"  {flaw}" for flaw in flaws)

@@ -34,7 +34,7 @@ def admit(folder: Path, trusted: Iterable[Path], now: datetime, advance: Advance
         signer = signer_of(folder, trusted)
         seal = read_seal(folder)
         if seal is None or seal.weights_hash != weights_hash(folder) or touched_files(folder, seal):
-            digest = _hash_and_seal(folder, now, advance)
+            digest = _put(folder, _hashed(folder, now, advance))
             mark_used(folder)
             return Admitted(digest, "hashed", signer)
         _refuse_known(folder, seal)
@@ -44,12 +44,19 @@ def admit(folder: Path, trusted: Iterable[Path], now: datetime, advance: Advance
 
 
 def verify(folder: Path, trusted: Iterable[Path], now: datetime, advance: Advance = lambda _: None) -> Admitted:
-    """Read every byte, whatever the seal says, and seal the folder anew. Raises `FolderUnfit` or `NotTrusted`."""
+    """Read every byte, whatever the seal says, and seal the folder anew. Raises `FolderUnfit` or `NotTrusted`.
+
+    An engine may start from the folder meanwhile: it would wait for minutes where the reading is paced.
+    """
     _is_there(folder)
+    signer = signer_of(folder, trusted)
+    from_disk(folder)
+    seal = _hashed(folder, now, advance)
     with one_at_a_time(folder):
-        signer = signer_of(folder, trusted)
-        from_disk(folder)
-        return Admitted(_hash_and_seal(folder, now, advance), "hashed", signer)
+        _is_there(folder)
+        if touches(folder) != seal.files:  # Fetched anew meanwhile: what was read is no more.
+            seal = _hashed(folder, now, advance)
+        return Admitted(_put(folder, seal), "hashed", signer)
 
 
 def sealed_folders(models: Path) -> tuple[Path, ...]:
@@ -99,19 +106,23 @@ def _is_there(folder: Path) -> None:
         raise FolderUnfit(f"model folder {folder} is not there. Mend: `lane models fetch {folder.name}`")
 
 
-def _hash_and_seal(folder: Path, now: datetime, advance: Advance) -> str:
+def _hashed(folder: Path, now: datetime, advance: Advance) -> Seal:
     # Before the reading: a file that is changed while it is read is then no longer as the seal has it.
     standing = touches(folder)
     flaws = unfit_files(folder) + altered_files(folder, advance)
     digest = weights_hash(folder) if (folder / MANIFEST).is_file() else ""
-    seal = Seal(weights_hash=digest, hashed_at=now, files=standing, flaws=tuple(map(str, flaws)))
+    return Seal(weights_hash=digest, hashed_at=now, files=standing, flaws=tuple(map(str, flaws)))
+
+
+def _put(folder: Path, seal: Seal) -> str:
+    """Seal a folder; return its weights' hash. Raises `FolderUnfit`."""
     try:
         write_seal(folder, seal)
     except OSError:
-        if not flaws:
-            return digest  # A models folder that only others may write to: hashed again at the next start.
-    refuse_flawed(folder, flaws)
-    return digest
+        if not seal.flaws:
+            return seal.weights_hash  # A models folder that only others may write to: hashed again at the next start.
+    refuse_flawed(folder, seal.flaws)
+    return seal.weights_hash
 
 
 def _refuse_known(folder: Path, seal: Seal) -> None:

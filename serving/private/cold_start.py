@@ -14,12 +14,17 @@ _UNMEASURED_START_SECONDS: Final = 120.0
 
 
 class ColdStart:
-    """What one ingress replica knows of a model's way up from nothing. `start_seconds` is the measured time, where there is one."""
+    """What one ingress replica knows of a model's way up from nothing.
 
-    def __init__(self, start_seconds: float | None, monotonic: Callable[[], float]) -> None:
+    `start_seconds` is the measured time, where there is one. After `idle_seconds` without a call the model falls asleep again.
+    """
+
+    def __init__(self, start_seconds: float | None, idle_seconds: float, monotonic: Callable[[], float]) -> None:
         self._start_seconds = start_seconds or _UNMEASURED_START_SECONDS
+        self._idle_seconds = idle_seconds
         self._monotonic = monotonic
         self._since: float | None = None
+        self._asked = 0.0
 
     def admit(self, call: LaneCall, replicas: int | None) -> None:
         """Let a call go on, to a replica or to the queue for the first one. Raises `LaneStarting` where that would come too late for it."""
@@ -27,7 +32,12 @@ class ColdStart:
             self._since = None
             return
         now = self._monotonic()
-        self._since = now if self._since is None else self._since
+        unseen = (
+            now - self._asked > self._start_seconds + self._idle_seconds
+        )  # It was up meanwhile, and has fallen asleep.
+        if self._since is None or unseen:
+            self._since = now
+        self._asked = now
         left = max(self._start_seconds - (now - self._since), 1.0)
         patience = min(call.deadline_seconds, call.first_token_seconds)
         if patience < left:

@@ -95,9 +95,9 @@ def private_lane(handle: DeploymentHandle, model: ModelSpec, counts: ReplicaCoun
     """Return a model's lane, with what has to be known of its replicas where their number may change."""
     if model.most_replicas == 1 and model.least_replicas == 1:
         return PrivateLane(handle)
-    cold = (
-        ColdStart(model.scaling.start_seconds, time.monotonic) if model.scaling and not model.least_replicas else None
-    )
+    cold = None
+    if model.scaling and not model.least_replicas:
+        cold = ColdStart(model.scaling.start_seconds, model.scaling.downscale_delay_seconds, time.monotonic)
     return PrivateLane(handle, partial(counts.of, handle), cold)
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from models.catalogue.entry import CPU_WORKAROUNDS
+from models.manifest import write_manifest
 from models.spec import ModelSpec
 from router.bundle import check_bundle
 
@@ -209,3 +210,43 @@ def test_a_precision_without_units_for_it_is_remarked_on(lane: Lane) -> None:
 
     assert "no units for fp8" in ampere["caveats"][0]
     assert not hopper["caveats"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A models folder with what the starter names, and one that nobody does."""
+    made = tmp_path / "models"
+    for name in ("smollm2-135m-instruct", "other"):
+        (made / name).mkdir(parents=True)
+        (made / name / "model.safetensors").write_bytes(b"weights")
+        write_manifest(made / name)
+    monkeypatch.setenv("LANE_MODELS", str(made))
+    return made
+
+
+def test_a_model_that_no_bundle_names_is_evicted(here: Path, bundle: Path, lane: Lane) -> None:
+    assert first(lane("evict", "other", "--bundle", str(bundle), "--json")) == {"model": "other", "removed": True}
+    assert not (here / "other").exists()
+
+
+@pytest.mark.parametrize("spelling", ["the-model", "smollm2-135m-instruct", "{here}/smollm2-135m-instruct"])
+def test_what_the_bundle_names_stays_however_it_is_spelt(spelling: str, here: Path, bundle: Path, lane: Lane) -> None:
+    models = yaml.safe_load((bundle / "models.yaml").read_text())
+    models["models"][0] |= {"name": "the-model", "folder": "smollm2-135m-instruct"}
+    (bundle / "models.yaml").write_text(yaml.safe_dump(models))
+    lanes = (bundle / "lanes.yaml").read_text()
+    (bundle / "lanes.yaml").write_text(lanes.replace("smollm2-135m-instruct", "the-model"))
+
+    result = lane("evict", spelling.format(here=here), "--bundle", str(bundle))
+
+    assert result.exit_code == 2
+    assert "it stays" in result.stderr
+    assert (here / "smollm2-135m-instruct").exists()
+
+
+def test_a_folder_elsewhere_is_not_removed(here: Path, bundle: Path, lane: Lane) -> None:
+    result = lane("evict", str(bundle), "--bundle", str(bundle))
+
+    assert result.exit_code == 2
+    assert f"no model folder of {here}" in result.stderr
+    assert bundle.exists()

@@ -193,3 +193,30 @@ def test_starts_are_remembered_cold_and_warm_apart(tmp_path: Path) -> None:
     assert typical_seconds(starts, "cold") == 121
     assert typical_seconds(starts, "warm") == 20
     assert read_starts(tmp_path, "other") == ()
+
+
+def test_an_engine_starts_from_a_folder_while_it_is_read_on_schedule(folder: Path) -> None:
+    admit(folder, (), NOW)
+    how: list[str] = []
+
+    def start_meanwhile(_count: int) -> None:
+        if not how:
+            how.append(admit(folder, (), NOW).how)
+
+    verify(folder, (), NOW, start_meanwhile)
+
+    assert how == ["sealed"]
+
+
+def test_what_is_fetched_anew_while_it_is_read_is_read_again(folder: Path) -> None:
+    def fetch_meanwhile(_count: int) -> None:
+        if not (folder / "tokenizer.json").exists():
+            (folder / "tokenizer.json").write_text("{}")
+            write_manifest(folder)
+
+    found = verify(folder, (), NOW, fetch_meanwhile)
+
+    seal = read_seal(folder)
+    assert seal is not None
+    assert "tokenizer.json" in seal.files
+    assert seal.weights_hash == found.weights_hash

@@ -23,6 +23,8 @@ CALL = LaneCall(
     bundle_hash="",
 )
 
+IDLE_SECONDS = 300.0
+
 
 class Clock:
     def __init__(self) -> None:
@@ -33,12 +35,12 @@ class Clock:
 
 
 def test_a_call_whose_deadlines_reach_beyond_the_start_waits() -> None:
-    ColdStart(60.0, Clock()).admit(CALL, 0)
+    ColdStart(60.0, IDLE_SECONDS, Clock()).admit(CALL, 0)
 
 
 @pytest.mark.parametrize("short", [{"deadline_seconds": 20.0}, {"first_token_seconds": 20.0}])
 def test_a_call_that_cannot_wait_is_told_when_to_come_back(short: dict[str, float]) -> None:
-    cold = ColdStart(60.0, Clock())
+    cold = ColdStart(60.0, IDLE_SECONDS, Clock())
 
     with pytest.raises(LaneStarting, match="can wait 20 s of the 60") as raised:
         cold.admit(replace(CALL, **short), 0)
@@ -49,7 +51,7 @@ def test_a_call_that_cannot_wait_is_told_when_to_come_back(short: dict[str, floa
 
 def test_a_start_that_is_under_way_counts() -> None:
     clock = Clock()
-    cold = ColdStart(60.0, clock)
+    cold = ColdStart(60.0, IDLE_SECONDS, clock)
     hasty = replace(CALL, deadline_seconds=20.0)
     with pytest.raises(LaneStarting):
         cold.admit(hasty, 0)
@@ -61,7 +63,7 @@ def test_a_start_that_is_under_way_counts() -> None:
 
 def test_a_start_that_takes_longer_than_measured_turns_nobody_away_who_can_wait_a_second() -> None:
     clock = Clock()
-    cold = ColdStart(60.0, clock)
+    cold = ColdStart(60.0, IDLE_SECONDS, clock)
     cold.admit(CALL, 0)
     clock.now += 300
 
@@ -70,17 +72,28 @@ def test_a_start_that_takes_longer_than_measured_turns_nobody_away_who_can_wait_
 
 @pytest.mark.parametrize("replicas", [1, None])
 def test_where_a_replica_is_up_or_nothing_is_known_every_call_goes_on(replicas: int | None) -> None:
-    cold = ColdStart(60.0, Clock())
+    cold = ColdStart(60.0, IDLE_SECONDS, Clock())
 
     cold.admit(replace(CALL, deadline_seconds=1.0), replicas)
 
 
 def test_after_a_replica_was_up_a_start_takes_its_full_time_again() -> None:
     clock = Clock()
-    cold = ColdStart(60.0, clock)
+    cold = ColdStart(60.0, IDLE_SECONDS, clock)
     cold.admit(CALL, 0)
     cold.admit(CALL, 1)
     clock.now += 600
 
     with pytest.raises(LaneStarting):
+        cold.admit(replace(CALL, deadline_seconds=20.0), 0)
+
+
+def test_a_model_that_woke_and_fell_asleep_unseen_starts_anew() -> None:
+    clock = Clock()
+    cold = ColdStart(60.0, IDLE_SECONDS, clock)
+    cold.admit(CALL, 0)
+
+    clock.now += 3600
+
+    with pytest.raises(LaneStarting, match="of the 60"):
         cold.admit(replace(CALL, deadline_seconds=20.0), 0)
