@@ -280,7 +280,8 @@ _GPUS: Final = (
         severity="page",
         summary="GPU {{ $labels.gpu }} of {{ $labels.node }} reports an Xid error",
         description="The driver has seen an error of the GPU or of what runs on it.",
-        action="`lane cluster check` there tells the hardware's from a program's; the former takes the node out of new work by itself.",
+        action="`lane cluster check` there tells the hardware's from a program's; the former takes the node out of new work by itself. "
+        "The head stays: stop it by hand (docs/nodes.md).",
         trial=Trial(
             {'DCGM_FI_DEV_XID_ERRORS{node="n",gpu="0"}': "79x30"},
             {'DCGM_FI_DEV_XID_ERRORS{node="n",gpu="0"}': "0x30"},
