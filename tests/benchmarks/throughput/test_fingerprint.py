@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks.throughput.fingerprint import fingerprint
+from cluster.machine import Gpu
 from models.spec import ModelSpec
 
 SPEC = ModelSpec(name="m", family="llama", source="", folder="m", licence="", context_tokens=512)
@@ -24,3 +25,15 @@ def test_processor_instruction_sets_memory_and_versions_are_told(tmp_path: Path)
 
 def test_where_the_processor_does_not_say_its_name_its_architecture_stands(tmp_path: Path) -> None:
     assert fingerprint(SPEC, tmp_path / "none").processor
+
+
+def test_a_model_on_gpus_is_known_by_their_class_also_where_their_number_is_left_open() -> None:
+    """`gpus_per_replica: 0` is one for each rank."""
+
+    def read_gpus() -> tuple[Gpu, ...]:
+        return (Gpu("NVIDIA H100 80GB HBM3", 80 * 2**30, "570.1"),)
+
+    on_gpus = SPEC.model_copy(update={"gpu": "h100"})
+
+    assert fingerprint(on_gpus, read_gpus=read_gpus).gpu == "h100"
+    assert fingerprint(SPEC, read_gpus=read_gpus).gpu == "cpu"
