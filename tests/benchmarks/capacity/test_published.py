@@ -20,3 +20,7 @@ def test_half_of_the_published_figures_are_met_within_a_tenth() -> None:
 
     assert len(figures) > 100
     assert np.median(errors) < 0.10
+
+
+def test_pairs_of_model_and_gpu_that_were_held_out_are_met_within_15_percent_at_the_median() -> None:
+    assert calibration().median_error <= 0.15
