@@ -134,7 +134,7 @@ class Sweep:
             kv_use=vitals.kv_use,
             prefix_hits=vitals.prefix_hits,
             goodput_requests_per_second=goodput(steady, self.terms) if self.terms else None,
-            slo_met=holds(steady, self.terms) if self.terms else None,
+            slo_met=holds(steady, self.terms, failed) if self.terms else None,
             cpu_watts=power.cpu_watts,
             gpu_watts=power.gpu_watts,
             shapes=tuple((sample.input_tokens, sample.output_tokens) for sample in samples),

@@ -19,8 +19,9 @@ TEMPLATE = 31
 class SteadyServer:
     """A load tool and a server in one: `width` requests at a time, each a second, the others wait."""
 
-    def __init__(self, width: int, error: str = "") -> None:
-        self._width, self._error = width, error
+    def __init__(self, width: int, error: str = "", failing: int | None = None) -> None:
+        """`failing`: how many of an order's requests end with the error; all by default."""
+        self._width, self._error, self._failing = width, error, failing
         self.orders: list[Order] = []
 
     def send(self, order: Order, ended: Callable[[], None]) -> Answered:
@@ -38,7 +39,7 @@ class SteadyServer:
             itls=((0.01, 0.02),) * count,
             latencies=(round_seconds,) * count,
             start_times=tuple(index // streams * round_seconds for index in range(count)),
-            errors=(self._error,) * count,
+            errors=tuple("" if self._failing is not None and n >= self._failing else self._error for n in range(count)),
         )
 
 
@@ -118,6 +119,18 @@ def test_a_level_that_mostly_fails_says_why(prompter: Prompter) -> None:
 
     with pytest.raises(LevelFailed, match="Service Unavailable"):
         sweep_of(SteadyServer(width=8, error="Service Unavailable"), prompter).measure(level, shapes_for(level), int)
+
+
+@pytest.mark.parametrize(("failing", "met"), [(0, True), (1, True), (4, False)])
+def test_a_level_that_fails_more_often_than_its_percentile_allows_misses_it(
+    prompter: Prompter, failing: int, met: bool
+) -> None:
+    level = Level(rate=2.0)
+    server = SteadyServer(width=40, error="Service Unavailable", failing=failing)
+
+    point = sweep_of(server, prompter, "ttft_p95=1s").measure(level, shapes_for(level), int).point
+
+    assert (point.failed, point.slo_met) == (failing, met)
 
 
 def test_a_tokenizer_without_plain_words_is_refused(tmp_path: Path) -> None:
