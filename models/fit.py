@@ -83,12 +83,11 @@ def layouts(architecture: Architecture, gpus: int, block: int = 1) -> tuple[Layo
     splits = [
         Layout(tensor, count // tensor) for count in counts for tensor in range(count, 0, -1) if count % tensor == 0
     ]
-    return tuple(
-        NoLayout(one, because) if (because := _impossible(architecture, one, block)) else one for one in splits
-    )
+    return tuple(NoLayout(one, because) if (because := impossible(architecture, one, block)) else one for one in splits)
 
 
-def _impossible(architecture: Architecture, layout: Layout, block: int) -> str | None:
+def impossible(architecture: Architecture, layout: Layout, block: int = 1) -> str | None:
+    """Say why a model can't be shared in a layout; None where it can."""
     tensor = layout.tensor
     if layout.pipeline > architecture.layers:
         return f"{architecture.layers} layers are fewer than {layout.pipeline} stages"

@@ -15,7 +15,7 @@ from cluster.planner.efficiencies import Calibration
 from cluster.planner.roofline import Roofline, roofline
 from models.catalogue import find_model
 from models.errors import ModelError
-from models.fit import VLLM_UTILIZATION, Fit, Wish, fit
+from models.fit import VLLM_UTILIZATION, Fit, Wish, fit, impossible
 from models.gpus import find_gpu
 from models.memory import GIB, KvFormat, Layout, Precision, read_precision
 from router.errors import RouterError
@@ -82,6 +82,8 @@ def read_case(row: Mapping[str, str | None]) -> Case:
     if entry.published_precision == "mxfp4" and precision in {"fp8", "fp4"}:
         precision = "mxfp4"  # What is called FP8 of these models is the format of activations and cache.
     layout, copies = _layout(text["parallelism"], count, entry.name, gpu.name, precision)
+    if because := impossible(entry.architecture, layout):
+        raise RowUnreadable(f"parallelism: {entry.name} can't be shared as {layout.name}: {because}")
     load = text["concurrency_or_batch"]
     found = re.search(r"\d+", load)
     return Case(

@@ -100,6 +100,8 @@ def test_names_are_read_in_any_case_and_numbers_among_words() -> None:
         ({"precision": "fp3"}, "fp3"),
         ({"osl": "?"}, "osl: '\\?' holds no single number"),
         ({"parallelism": "TP3"}, "parallelism: TP3 takes 3 GPUs, gpu_count is 2"),
+        ({"parallelism": "TP3", "gpu_count": "3"}, "can't be shared as TP3: 64 heads are not divisible by 3"),
+        ({"parallelism": "?", "gpu_count": "3", "model": "Llama-3.1-405B"}, "can't be shared as TP3"),
         ({"model": "Llama-3.1-405B"}, "lacks .* GiB for one request"),
     ],
 )
