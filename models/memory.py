@@ -55,6 +55,18 @@ _ALSO_CALLED: Final[Mapping[str, Precision]] = MappingProxyType(
     }
 )
 
+_KV_FORMATS: Final[Mapping[str, KvFormat]] = MappingProxyType(
+    {
+        "auto": "bf16",
+        "bf16": "bf16",
+        "fp16": "fp16",
+        "fp32": "fp32",
+        "fp8": "fp8",
+        "fp8_e4m3": "fp8",
+        "fp8_e5m2": "fp8",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -109,6 +121,14 @@ def read_precision(text: str) -> Precision:
     raise UnknownPrecision(
         f"no precision is called {text!r}; known: {', '.join((*get_args(Precision), *_ALSO_CALLED))}"
     )
+
+
+def read_kv_format(text: str) -> KvFormat:
+    """Return the cache's format of that name, vLLM's own names too, in any case. Raises `UnknownPrecision`."""
+    found = _KV_FORMATS.get(text.strip().lower())
+    if found is None:
+        raise UnknownPrecision(f"no KV format is called {text!r}; known: {', '.join(_KV_FORMATS)}")
+    return found
 
 
 def published_precision(architecture: Architecture) -> Precision:

@@ -10,7 +10,7 @@ from models.catalogue import find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
 from models.fit import VLLM_UTILIZATION, Wish, fit
 from models.gpus import find_gpu
-from models.memory import GIB, Layout, kv_bytes_of_sequence, published_precision, read_precision
+from models.memory import GIB, Layout, kv_bytes_of_sequence, published_precision, read_kv_format, read_precision
 from models.spec import Adapter, ModelSpec
 from router.bundle.files import LaneSpec
 
@@ -105,6 +105,7 @@ def gpu_shortage(spec: ModelSpec) -> str | None:
         Wish(
             context=spec.context_tokens,
             precision=precision,
+            kv=read_kv_format(engine.kv_cache_dtype),
             sequences=engine.max_num_seqs or SEQUENCES,
             batched_tokens=engine.max_num_batched_tokens or BATCHED_TOKENS,
             utilization=engine.gpu_memory_utilization or VLLM_UTILIZATION,

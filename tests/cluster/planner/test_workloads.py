@@ -71,6 +71,15 @@ def test_a_model_too_large_for_its_gpus_is_told_with_what_is_short() -> None:
     assert gpu_shortage(large.model_copy(update={"engine": EngineSpec(tensor_parallel_size=4)})) is None
 
 
+def test_a_model_whose_fp8_cache_fits_is_not_called_too_large() -> None:
+    """A request of 131,072 tokens of Llama 3.1 8B takes 16 GiB of cache in 16 bits, 8 GiB in FP8; an L4 has 24 GB in all."""
+    long = LLAMA.model_copy(update={"gpu": "l4", "context_tokens": 131_072})
+    narrow = long.model_copy(update={"engine": EngineSpec(kv_cache_dtype="fp8")})
+
+    assert gpu_shortage(long) is not None
+    assert gpu_shortage(narrow) is None
+
+
 def test_adapters_take_room_beside_each_projection() -> None:
     """Llama 3.1 8B, rank 16, all linear layers: PEFT counts 41,943,040 parameters."""
     shape = find_model("llama-3.1-8b").architecture
