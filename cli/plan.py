@@ -105,8 +105,9 @@ def plan(
     settings = read_settings(bundle)
     level = parse_slo(slo)
     load = _load(trace, rps, isl, osl, seed)
-    asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus, tensor=tp)
     models, lanes = _said_in(settings.bundle)
+    weights = _weights(settings.models, next((one for one in models if one.name == model), None))
+    asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus, tensor=tp, weights_hash=weights)
     ways = ways_to_run(asked, models, lanes, settings.home / "profiles")
     start = _start(settings.models, next((one for one in models if one.name == model), None), ways.gpu, ways.profile)
     answer = plan_for(
@@ -155,6 +156,17 @@ def _load(trace: Path | None, rps: float | None, isl: int | None, osl: int | Non
     if rps is None or isl is None or osl is None:
         raise BadRequest(_SOURCE_ERROR, "--trace")
     return poisson(_DRAWN_AT, isl, osl, _REQUESTS, seed)
+
+
+def _weights(models: Path, spec: "ModelSpec | None") -> str | None:
+    """Return the hash of a model's weights; None where this machine does not have them."""
+    from models.errors import FolderUnfit
+    from models.manifest import weights_hash
+
+    try:
+        return None if spec is None else weights_hash(models / spec.folder)
+    except FolderUnfit:
+        return None
 
 
 def _start(models: Path, spec: "ModelSpec | None", gpu: str, profile: "Profile | None") -> "StartTime":

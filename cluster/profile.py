@@ -1,6 +1,6 @@
 """What was measured of a model on a machine? `lane bench run` writes it, the planner and the autoscaler read it.
 
-Profiles lie in `<home>/profiles/<model>/<time>.json`; the newest of the same model and the same kind of machine counts.
+Profiles lie in `<home>/profiles/<model>/<time>.json`; `cluster.planner.profiles` says which counts.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,8 @@ class Point(Frozen):
     """One steady state: `concurrency` requests open all the time (or `rate` requests a second offered), lengths in tokens (means).
 
     `shapes`: prompt and answer tokens of each request, in the order they were sent. `goodput_requests_per_second`: those answered
-    within every bound of the profile's `slo`; `slo_met`: each bound's percentile holds. None: there was none, or it can't be read here.
+    within every bound of the profile's `slo`; `slo_met`: each bound's percentile holds, a failed one counted as waiting for ever.
+    None: there was none, or it can't be read here.
     """
 
     concurrency: float = Field(gt=0)
@@ -112,6 +113,7 @@ class Profile(Frozen):
     """Every steady state that was measured in one run, and what it was measured on.
 
     `side`: as clients see the lane, or the engine's own server. `kv_capacity_tokens`: what the engine's cache holds.
+    `precision`: of the weights, in `models.memory`'s terms.
     """
 
     schema_version: Literal[1] = 1
@@ -121,6 +123,7 @@ class Profile(Frozen):
     at: str = Field(description="UTC, ISO 8601")
     machine: Fingerprint
     dtype: str
+    precision: str | None = None
     engine: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
@@ -146,10 +149,6 @@ def read_profile(file: Path) -> Profile:
         raise ProfileUnreadable(f"{file}: {where}: {first['msg']}; `lane bench run` writes profiles") from error
 
 
-def newest_profile(folder: Path, model: str, gpu: str) -> Profile | None:
-    """Return the newest profile of a model on a class of GPUs (or `cpu`), or None. Files are named by their time."""
-    for file in sorted((folder / model).glob("*.json"), reverse=True):
-        profile = read_profile(file)
-        if profile.machine.gpu == gpu:
-            return profile
-    return None
+def profiles_of(folder: Path, model: str) -> tuple[Profile, ...]:
+    """Return a model's profiles, the newest first: files are named by their time. Raises `ProfileUnreadable`."""
+    return tuple(read_profile(file) for file in sorted((folder / model).glob("*.json"), reverse=True))

@@ -4,15 +4,17 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import orjson
 import psutil
 
 from cluster.machine import Gpu, cpu_flags, gpus
 from cluster.packages import installed_version
 from cluster.profile import Fingerprint
-from models.errors import UnknownGpu
+from models.errors import UnknownGpu, UnknownPrecision
 from models.gpus import find_gpu
+from models.memory import Precision, read_precision
 from models.spec import ModelSpec
 
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "sve")
@@ -38,6 +40,21 @@ def fingerprint(
         system=f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         versions=versions,
     )
+
+
+def precision_of(spec: ModelSpec, folder: Path) -> Precision | None:
+    """Return the precision of a model's weights: the engine's quantization, else that of config.json; None where neither says."""
+    config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
+    quantised: dict[str, Any] = config.get("quantization_config") or {}
+    said = spec.engine.quantization or quantised.get("quant_method") or config.get("torch_dtype") or config.get("dtype")
+    if said == "compressed-tensors":
+        groups: dict[str, dict[str, Any]] = quantised.get("config_groups", {})
+        weights: dict[str, Any] = next(iter(groups.values()), {}).get("weights") or {}
+        said = {"float": "fp", "int": "int"}.get(str(weights.get("type")), "") + str(weights.get("num_bits", ""))
+    try:
+        return read_precision(str(said))
+    except UnknownPrecision:
+        return None
 
 
 def _class_of(driver_name: str) -> str:

@@ -26,7 +26,7 @@ def write_run(report: Report, folder: Path, terms: Sequence[Term]) -> tuple[Path
 
 
 def write_profile(profile: Profile, profiles: Path) -> Path:
-    """Write a profile under its model and time, where `cluster.profile.newest_profile` finds it; whole or not at all."""
+    """Write a profile under its model and time, where `cluster.profile.profiles_of` finds it; whole or not at all."""
     file = profiles / profile.model / f"{stamp(datetime.fromisoformat(profile.at))}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_suffix(".part")

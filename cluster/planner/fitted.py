@@ -96,6 +96,11 @@ class FittedSteps(StepTimes):
         return self.fit.decode_step + self.fit.decode_sequence * batch + self.fit.decode_context * context_tokens
 
 
+def is_fittable(profile: Profile) -> bool:
+    """Say whether a profile tells how long a step takes: it holds a fit, or points enough for one."""
+    return profile.fit is not None or sum(point.rate is None for point in profile.points) >= FEWEST_POINTS
+
+
 def steps_from(profile: Profile) -> FittedSteps:
     """Return the step times that a profile tells of; fits them where it holds no fit yet. Raises `ProfileTooThin`."""
     return _steps(profile, profile.fit or fit_steps(profile))

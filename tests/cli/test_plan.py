@@ -283,3 +283,17 @@ def test_what_has_no_place_is_a_no_that_names_each_node(lane: Lane, tmp_path: Pa
     assert "one: 1 GiB of memory free, 4 needed" in because
     assert "two: is under the law of cn" in because
     assert "out: is not private" in because
+
+
+def test_a_run_of_too_few_levels_takes_no_older_profiles_place(measured: Lane, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "profiles" / MODEL
+    older = Profile.model_validate_json((folder / "20260101.json").read_text())
+    thin = older.model_copy(update={"at": "2026-01-02T00:00:00Z", "fit": None})
+    (folder / "20260102.json").write_text(thin.model_dump_json())
+
+    result = measured("--model", MODEL, "--gpu", "cpu", *LOAD, "--json")
+
+    assert result.exit_code == 0, result.output
+    (steps,) = [ground["source"] for ground in answer(result)["grounds"] if ground["what"] == "step times"]
+    assert steps.startswith("fitted to the profile of 2026-01-01")
+    assert "passed over: 2026-01-02T00:00:00Z: fewer than 3 levels" in steps

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.profile import Fingerprint, Point, Profile, ProfileUnreadable, Quantiles, newest_profile, read_profile
+from cluster.profile import Fingerprint, Point, Profile, ProfileUnreadable, Quantiles, profiles_of, read_profile
 
 SECONDS = Quantiles(p50=0.1, p95=0.2, p99=0.3, mean=0.12)
 POINT = Point(
@@ -20,8 +20,8 @@ POINT = Point(
 )
 
 
-def a_profile(gpu: str = "cpu", at: str = "2026-01-01T00:00:00Z") -> Profile:
-    machine = Fingerprint(gpu=gpu, gpu_count=0, processor="any", cores=2, memory_bytes=1)
+def a_profile(at: str = "2026-01-01T00:00:00Z") -> Profile:
+    machine = Fingerprint(gpu="cpu", gpu_count=0, processor="any", cores=2, memory_bytes=1)
     return Profile(
         model="m", weights_hash="0" * 64, side="lane", at=at, machine=machine, dtype="float32", points=(POINT,)
     )
@@ -40,17 +40,13 @@ def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_profile(keep(tmp_path, "1.json", profile)) == profile
 
 
-def test_the_newest_of_the_same_kind_of_machine_counts(tmp_path: Path) -> None:
-    keep(tmp_path, "20260101.json", a_profile(at="old"))
-    keep(tmp_path, "20260102.json", a_profile(at="new"))
-    keep(tmp_path, "20260103.json", a_profile(gpu="h100"))
+def test_a_models_profiles_come_newest_first(tmp_path: Path) -> None:
+    old, new = a_profile(at="old"), a_profile(at="new")
+    keep(tmp_path, "20260102.json", new)
+    keep(tmp_path, "20260101.json", old)
 
-    found = newest_profile(tmp_path, "m", "cpu")
-
-    assert found is not None
-    assert found.at == "new"
-    assert newest_profile(tmp_path, "m", "l40s") is None
-    assert newest_profile(tmp_path, "another", "cpu") is None
+    assert profiles_of(tmp_path, "m") == (new, old)
+    assert profiles_of(tmp_path, "another") == ()
 
 
 def test_a_file_that_is_no_profile_is_named_with_what_is_wrong(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.throughput.report import read_report
-from cluster.profile import newest_profile
+from cluster.profile import profiles_of
 from tests.e2e.systems import MODEL, RunningSystem, lane
 
 pytestmark = pytest.mark.e2e
@@ -39,12 +39,12 @@ def test_every_level_is_measured_with_the_lengths_asked_for(run: tuple[Path, lis
 
 
 def test_the_profile_is_where_the_planner_looks(run: tuple[Path, list[dict[str, Any]]], system: RunningSystem) -> None:
-    profile = newest_profile(system.settings.profiles, MODEL, "cpu")
+    profile, *_ = profiles_of(system.settings.profiles, MODEL)
 
-    assert profile is not None
     assert run[1][-1]["profile"].startswith(str(system.settings.profiles))
     assert (profile.side, profile.kv_capacity_tokens is not None) == ("lane", True)
     assert profile.machine.cores >= 1
+    assert profile.machine.gpu == "cpu"
     assert profile.fit is not None
     assert [point.concurrency for point in profile.points] == [*LEVELS]
     assert {shape for point in profile.points for shape in point.shapes} == {(64, 8)}

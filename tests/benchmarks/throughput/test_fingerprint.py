@@ -1,10 +1,14 @@
 """A figure is known by the machine it was measured on."""
 
 from pathlib import Path
+from typing import Any
 
-from benchmarks.throughput.fingerprint import fingerprint
+import orjson
+import pytest
+
+from benchmarks.throughput.fingerprint import fingerprint, precision_of
 from cluster.machine import Gpu
-from models.spec import ModelSpec
+from models.spec import EngineSpec, ModelSpec
 
 SPEC = ModelSpec(name="m", family="llama", source="", folder="m", licence="", context_tokens=512)
 
@@ -37,3 +41,31 @@ def test_a_model_on_gpus_is_known_by_their_class_also_where_their_number_is_left
 
     assert fingerprint(on_gpus, read_gpus=read_gpus).gpu == "h100"
     assert fingerprint(SPEC, read_gpus=read_gpus).gpu == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("config", "quantization", "precision"),
+    [
+        ({"torch_dtype": "bfloat16"}, None, "bf16"),
+        ({"torch_dtype": "bfloat16"}, "fp8", "fp8"),
+        ({"torch_dtype": "bfloat16", "quantization_config": {"quant_method": "awq"}}, None, "int4"),
+        (
+            {
+                "quantization_config": {
+                    "quant_method": "compressed-tensors",
+                    "config_groups": {"group_0": {"weights": {"type": "float", "num_bits": 8}}},
+                }
+            },
+            None,
+            "fp8",
+        ),
+        ({"quantization_config": {"quant_method": "of-tomorrow"}}, None, None),
+    ],
+)
+def test_the_weights_precision_is_the_engines_else_that_of_the_files(
+    tmp_path: Path, config: dict[str, Any], quantization: str | None, precision: str | None
+) -> None:
+    (tmp_path / "config.json").write_bytes(orjson.dumps(config))
+    spec = SPEC.model_copy(update={"engine": EngineSpec(quantization=quantization)})
+
+    assert precision_of(spec, tmp_path) == precision

@@ -12,7 +12,7 @@ from benchmarks.throughput.run import knee_of
 from benchmarks.throughput.slo import parse_terms
 from benchmarks.throughput.tables import knee_point, table
 from cluster.planner.steady import Sample
-from cluster.profile import levels_of, newest_profile
+from cluster.profile import levels_of, profiles_of
 from tests.benchmarks.throughput.runs import a_point, a_report, a_sample
 
 CURVE = {1: 30.0, 2: 55.0, 4: 90.0, 8: 118.0, 16: 120.0}
@@ -84,7 +84,7 @@ def test_what_is_no_report_is_refused_by_name(tmp_path: Path, content: str | Non
         read_report(tmp_path)
 
 
-def test_the_planner_finds_the_newest_profile(tmp_path: Path) -> None:
+def test_profiles_are_found_the_newest_first(tmp_path: Path) -> None:
     older, newer = (
         a_run().profile.model_copy(update={"at": at})
         for at in ("2026-11-24T18:00:00+00:00", "2026-11-24T21:00:00+02:00")
@@ -93,7 +93,7 @@ def test_the_planner_finds_the_newest_profile(tmp_path: Path) -> None:
     for profile in (newer, older):
         write_profile(profile, tmp_path)
 
-    assert newest_profile(tmp_path, "a-model", "cpu") == newer
+    assert profiles_of(tmp_path, "a-model") == (newer, older)
     assert not list(tmp_path.rglob("*.part"))
 
 
