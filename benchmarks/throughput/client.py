@@ -20,6 +20,7 @@ from vllm.benchmarks.datasets import SampleRequest
 from vllm.benchmarks.lib.endpoint_request_func import ASYNC_REQUEST_FUNCS, RequestFuncInput, RequestFuncOutput
 from vllm.benchmarks.serve import TaskType, benchmark
 from vllm.usage.usage_lib import UsageContext
+from vllm.utils.torch_utils import get_kv_cache_torch_dtype
 
 from benchmarks.throughput.engine import EngineFacts
 from benchmarks.throughput.orders import Ask, Order
@@ -64,7 +65,7 @@ def _engine_facts(spec: ModelSpec, folder: Path) -> EngineFacts:
     capacity = None
     if cache.kv_cache_memory_bytes is not None:
         token_bytes = 2 * model.get_num_layers(parallel) * model.get_num_kv_heads(parallel) * model.get_head_size()
-        block_bytes = token_bytes * model.dtype.itemsize * cache.block_size
+        block_bytes = token_bytes * get_kv_cache_torch_dtype(cache.cache_dtype, model.dtype).itemsize * cache.block_size
         capacity = cache.kv_cache_memory_bytes // block_bytes * cache.block_size
     return EngineFacts(
         dtype=str(model.dtype).removeprefix("torch."),

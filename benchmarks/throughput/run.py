@@ -17,9 +17,11 @@ from benchmarks.throughput.report import Report, Requests
 from benchmarks.throughput.sides import Side, engine_side, lane_of, lane_side, template_tokens
 from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
 from benchmarks.throughput.tool import LoadTool, load_tool
+from benchmarks.throughput.vitals import capacity_in
 from cluster.planner.fitted import FEWEST_POINTS, fit_steps, is_fittable
 from cluster.planner.knee import CurvePoint, knee
 from cluster.planner.slo import Term
+from cluster.planner.workloads import reckoned_cache_tokens
 from cluster.profile import Point, Profile, levels_of
 from models.manifest import weights_hash
 from models.spec import ModelSpec
@@ -137,7 +139,9 @@ def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:
         engine=engine.arguments | {"block_size": engine.block_size},
         max_num_seqs=engine.max_num_seqs,
         max_num_batched_tokens=engine.max_num_batched_tokens,
-        kv_capacity_tokens=engine.kv_capacity_tokens,
+        kv_capacity_tokens=capacity_in(made.side.scrape() or "")
+        or engine.kv_capacity_tokens
+        or reckoned_cache_tokens(made.spec),
         start_seconds=made.side.started_seconds,
         points=points,
         knee_concurrency=knee_of(points),

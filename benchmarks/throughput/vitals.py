@@ -11,6 +11,7 @@ import httpx2
 
 _LINE: Final = re.compile(r"^(?P<name>[\w:]+)(?:\{(?P<labels>[^}]*)\})?\s+(?P<value>[-+.\deE]+)\s*$", re.MULTILINE)
 _MODEL: Final = re.compile(r'\bmodel(?:_name)?="(?P<model>[^"]*)"')
+_CAPACITY: Final = re.compile(r'^vllm:cache_config_info\{.*\bkv_cache_size_tokens="(?P<tokens>[1-9]\d*)"', re.MULTILINE)
 _NAMES: Final = {
     "lane_engine_kv_use": "use",
     "vllm:kv_cache_usage_perc": "use",
@@ -44,6 +45,12 @@ def metrics_in(text: str, model: str) -> dict[str, float]:
         value = float(match["value"])
         found[name] = max(found.get(name, 0.0), value) if name == "use" else found.get(name, 0.0) + value
     return found
+
+
+def capacity_in(text: str) -> int | None:
+    """Return the tokens that an engine says its cache holds, as vLLM's own server shows them; None where it is not said."""
+    found = _CAPACITY.search(text)
+    return int(found["tokens"]) if found else None
 
 
 def scraped(address: str) -> Scrape:

@@ -204,7 +204,8 @@ def _fit_of(figures: NDArray[np.float64]) -> StepFit:
 
 
 def _steps(profile: Profile, fit: StepFit) -> FittedSteps:
-    capacity = profile.kv_capacity_tokens or 10**9
+    # What a profile does not say, its caller could not reckon either: then the cache is no limit.
+    capacity = 10**9 if profile.kv_capacity_tokens is None else profile.kv_capacity_tokens
     return FittedSteps(fit, capacity, profile.max_num_seqs or 10**6)
 
 

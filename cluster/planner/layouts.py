@@ -35,7 +35,7 @@ def options_of(
     options = [Option(one.layout.name, one.layout.gpus, Remembered(engines[one.layout.name]), limits) for one in fits]
     if profile is None:
         return options, unfit
-    seen = measured(profile)
+    seen = measured(_with_capacity(profile, entry, gpu, wish))
     if seen.layout not in engines:
         return [seen, *options], unfit
     off = _off(profile, seen.times, engines[seen.layout])
@@ -45,9 +45,31 @@ def options_of(
 
 def measured(profile: Profile) -> Option:
     """Return the layout that was measured."""
-    tensor = profile.engine.get("tensor_parallel_size")
-    layout = Layout(tensor=tensor if isinstance(tensor, int) and not isinstance(tensor, bool) else 1)
+    layout = _layout_of(profile)
     return Option(layout.name, layout.gpus, steps_from(profile), limits_of(profile))
+
+
+def _layout_of(profile: Profile) -> Layout:
+    def ranks(argument: str) -> int:
+        said = profile.engine.get(argument)
+        return said if isinstance(said, int) and not isinstance(said, bool) else 1
+
+    return Layout(ranks("tensor_parallel_size"), ranks("pipeline_parallel_size"))
+
+
+def _with_capacity(profile: Profile, entry: Entry, gpu: Gpu, wish: Wish) -> Profile:
+    """Return the profile with what its engine's cache holds, reckoned for the settings that were measured where it does not say."""
+    if profile.kv_capacity_tokens is not None:
+        return profile
+    share = profile.engine.get("gpu_memory_utilization")
+    as_measured = replace(
+        wish,
+        sequences=profile.max_num_seqs or wish.sequences,
+        batched_tokens=profile.max_num_batched_tokens or wish.batched_tokens,
+        utilization=share if isinstance(share, float) else wish.utilization,
+    )
+    found = fit(entry.architecture, gpu, _layout_of(profile), as_measured)
+    return profile.model_copy(update={"kv_capacity_tokens": int(found.kv_capacity.value)})
 
 
 @dataclass(frozen=True, slots=True)

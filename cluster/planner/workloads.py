@@ -1,6 +1,7 @@
 """What does a bundle want of its nodes? Each model's replicas with what one takes, and which nodes may hold it."""
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from cluster.nodes import Node
@@ -8,8 +9,8 @@ from cluster.planner.packing import Workload
 from models.architecture import Architecture, GroupedAttention, LatentAttention
 from models.catalogue import find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
-from models.fit import VLLM_UTILIZATION, Wish, fit
-from models.gpus import find_gpu
+from models.fit import VLLM_UTILIZATION, Fit, Wish, fit
+from models.gpus import Gpu, find_gpu
 from models.memory import GIB, Layout, kv_bytes_of_sequence, published_precision, read_kv_format, read_precision
 from models.spec import Adapter, ModelSpec
 from router.bundle.files import LaneSpec
@@ -82,6 +83,39 @@ def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], 
 
 def gpu_shortage(spec: ModelSpec) -> str | None:
     """Say what a GPU of the spec's class lacks for a replica with its adapters; None where it is enough, or nobody knows the model."""
+    known = _known(spec)
+    if known is None:
+        return None
+    shape, gpu, reckoned = known.architecture, known.gpu, known.fit
+    layout = reckoned.layout
+    adapters = adapter_bytes(shape, spec.adapters) / layout.gpus
+    needed = kv_bytes_of_sequence(shape, spec.context_tokens, reckoned.wish.kv, layout) + adapters
+    short = max(reckoned.short_bytes, needed - reckoned.kv_room.value)
+    if short <= 0:
+        return None
+    beside = f" and {adapters / GIB:.1f} GiB of adapters" if adapters else ""
+    return (
+        f"a GPU of class {gpu.name} is {short / GIB:.1f} GiB short: {layout.name}, {reckoned.weights.gib:.1f} GiB of weights{beside}, "
+        f"one request of {spec.context_tokens:,} tokens"
+    )
+
+
+def reckoned_cache_tokens(spec: ModelSpec) -> int | None:
+    """Return what a replica's cache holds by the arithmetic of `lane models fit`; None on CPUs, or where nobody knows the model."""
+    known = _known(spec)
+    return None if known is None else int(known.fit.kv_capacity.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A model on GPUs that the catalogue has, and what one of its replicas takes."""
+
+    architecture: Architecture
+    gpu: Gpu
+    fit: Fit
+
+
+def _known(spec: ModelSpec) -> _Known | None:
     if spec.gpu is None:
         return None
     try:
@@ -97,30 +131,16 @@ def gpu_shortage(spec: ModelSpec) -> str | None:
         )
     except (UnknownGpu, UnknownEntry, UnknownPrecision):
         return None
+    wish = Wish(
+        context=spec.context_tokens,
+        precision=precision,
+        kv=read_kv_format(engine.kv_cache_dtype),
+        sequences=engine.max_num_seqs or SEQUENCES,
+        batched_tokens=engine.max_num_batched_tokens or BATCHED_TOKENS,
+        utilization=engine.gpu_memory_utilization or VLLM_UTILIZATION,
+    )
     layout = Layout(engine.tensor_parallel_size, engine.pipeline_parallel_size)
-    reckoned = fit(
-        shape,
-        gpu,
-        layout,
-        Wish(
-            context=spec.context_tokens,
-            precision=precision,
-            kv=read_kv_format(engine.kv_cache_dtype),
-            sequences=engine.max_num_seqs or SEQUENCES,
-            batched_tokens=engine.max_num_batched_tokens or BATCHED_TOKENS,
-            utilization=engine.gpu_memory_utilization or VLLM_UTILIZATION,
-        ),
-    )
-    adapters = adapter_bytes(shape, spec.adapters) / layout.gpus
-    needed = kv_bytes_of_sequence(shape, spec.context_tokens, reckoned.wish.kv, layout) + adapters
-    short = max(reckoned.short_bytes, needed - reckoned.kv_room.value)
-    if short <= 0:
-        return None
-    beside = f" and {adapters / GIB:.1f} GiB of adapters" if adapters else ""
-    return (
-        f"a GPU of class {gpu.name} is {short / GIB:.1f} GiB short: {layout.name}, {reckoned.weights.gib:.1f} GiB of weights{beside}, "
-        f"one request of {spec.context_tokens:,} tokens"
-    )
+    return _Known(shape, gpu, fit(shape, gpu, layout, wish))
 
 
 def adapter_bytes(shape: Architecture, adapters: Collection[Adapter]) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.throughput.power import cpu_joules, metered
-from benchmarks.throughput.vitals import metrics_in, watched
+from benchmarks.throughput.vitals import capacity_in, metrics_in, watched
 
 OWN = """# HELP vllm:kv_cache_usage_perc KV-cache usage.
 vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
@@ -27,6 +27,17 @@ def test_a_bare_servers_metrics_are_found_by_name() -> None:
 
 def test_of_several_engines_of_the_model_the_fullest_counts() -> None:
     assert metrics_in(OURS, "m") == {"use": 0.4, "queries": 1000}
+
+
+def test_a_bare_server_says_what_its_cache_holds() -> None:
+    """As vLLM 0.32 shows its cache's configuration; the lane's metrics do not have it."""
+    said = (
+        'vllm:cache_config_info{block_size="16",engine="0",kv_cache_size_tokens="433072",num_gpu_blocks="27067"} 1.0\n'
+    )
+
+    assert capacity_in(OWN + said) == 433_072
+    assert capacity_in(said.replace("433072", "None")) is None
+    assert capacity_in(OURS) is None
 
 
 def test_hits_are_those_of_the_watched_time() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from cluster.planner.layouts import options_of
+from cluster.planner.layouts import measured, options_of
 from cluster.profile import Fingerprint, Point, Profile, Quantiles, StepFit
 from models.catalogue import find_model
 from models.fit import Wish
@@ -61,3 +61,25 @@ def test_a_profile_takes_its_layouts_place_and_corrects_the_others() -> None:
         2 * plain[1].times.decode_seconds(32, 32 * 1100), rel=0.02
     )
     assert two.times.prefill_seconds(1000, 0) == pytest.approx(3 * plain[1].times.prefill_seconds(1000, 0), rel=0.02)
+
+
+def test_a_profile_that_does_not_say_what_its_cache_holds_gets_what_memory_allows() -> None:
+    """Earlier versions' profiles of GPUs."""
+    plain, _ = options_of(LLAMA, H100, 1, WISH, None)
+    fit = StepFit(
+        prefill_step=0.01, prefill_token=1e-5, prefill_pair=0, decode_step=0.01, decode_sequence=0, decode_context=0
+    )
+
+    (seen,), _ = options_of(LLAMA, H100, 1, WISH, profile(fit).model_copy(update={"kv_capacity_tokens": None}))
+
+    assert seen.times.provenance == "fitted"
+    assert seen.times.kv_capacity_tokens == plain[0].times.kv_capacity_tokens
+
+
+def test_a_profile_of_a_pipeline_takes_the_gpus_of_all_its_stages() -> None:
+    fit = StepFit(
+        prefill_step=0.01, prefill_token=1e-5, prefill_pair=0, decode_step=0.01, decode_sequence=0, decode_context=0
+    )
+    deep = profile(fit).model_copy(update={"engine": {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}})
+
+    assert (measured(deep).layout, measured(deep).gpus) == ("TP2×PP2", 4)

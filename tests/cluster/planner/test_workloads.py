@@ -1,7 +1,7 @@
 import pytest
 
 from cluster.nodes import Node
-from cluster.planner.workloads import adapter_bytes, gpu_shortage, workloads
+from cluster.planner.workloads import adapter_bytes, gpu_shortage, reckoned_cache_tokens, workloads
 from models.catalogue import find_model
 from models.spec import Adapter, EngineSpec, ModelSpec, Scaling
 from router.bundle.files import LaneSpec
@@ -78,6 +78,16 @@ def test_a_model_whose_fp8_cache_fits_is_not_called_too_large() -> None:
 
     assert gpu_shortage(long) is not None
     assert gpu_shortage(narrow) is None
+
+
+def test_a_replicas_cache_is_what_weights_leave_twice_as_many_tokens_in_fp8() -> None:
+    wide = reckoned_cache_tokens(LLAMA)
+    narrow = reckoned_cache_tokens(LLAMA.model_copy(update={"engine": EngineSpec(kv_cache_dtype="fp8")}))
+
+    assert wide is not None
+    assert 300_000 < wide < 600_000  # 80 GB less 8 to 16 of weights, at 128 KiB a token.
+    assert narrow == pytest.approx(2 * wide, rel=0.001)
+    assert reckoned_cache_tokens(LLAMA.model_copy(update={"gpu": None})) is None
 
 
 def test_adapters_take_room_beside_each_projection() -> None:
