@@ -14,7 +14,7 @@ from benchmarks.throughput.fingerprint import fingerprint, precision_of
 from benchmarks.throughput.lengths import Lengths, Shape, fitted_to
 from benchmarks.throughput.prompts import Prompter
 from benchmarks.throughput.report import Report, Requests
-from benchmarks.throughput.sides import Side, engine_side, lane_of, lane_side, template_tokens
+from benchmarks.throughput.sides import Side, engine_side, held_to_one_replica, lane_of, lane_side, template_tokens
 from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
 from benchmarks.throughput.tool import LoadTool, load_tool
 from benchmarks.throughput.vitals import capacity_in
@@ -79,6 +79,8 @@ def session(settings: Settings, run: Run, console: Console) -> Generator[Session
     bundle = load_bundle(settings.bundle)
     lane = lane_of(bundle, run.model, run.lane)
     spec = bundle.models[run.model]
+    if run.side == "lane":
+        held_to_one_replica(spec)
     folder = settings.models / spec.folder
     prompter = Prompter(folder)
     sides: dict[str, Callable[[], AbstractContextManager[Side]]] = {

@@ -59,6 +59,15 @@ def lane_of(bundle: Bundle, model: str, lane: str | None) -> str:
     return lane
 
 
+def held_to_one_replica(spec: ModelSpec) -> None:
+    """Raise `BadRequest` where more than one replica may answer: a profile is one replica's, and plans count replicas by it."""
+    if spec.most_replicas > 1:
+        raise BadRequest(
+            f"{spec.name} may run as {spec.most_replicas} replicas, and a profile is of one: measure a bundle in which it has one "
+            "(`replicas: 1`, or `max_replicas: 1` in its `scaling`), or the engine alone (--bare)"
+        )
+
+
 @contextmanager
 def lane_side(settings: Settings, lane: str) -> Generator[Side]:
     """The system that runs here, else one started for this run in a home of its own."""
