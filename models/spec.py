@@ -121,6 +121,15 @@ class ModelSpec(BaseModel):
     gpus_per_replica: float = Field(default=0, ge=0)
     max_ongoing_requests: int = Field(default=128, ge=1)
 
+    @model_validator(mode="after")
+    def _can_grow(self) -> "ModelSpec":
+        if self.scaling is not None and self.scaling.target_ongoing_requests > self.max_ongoing_requests:
+            raise ValueError(
+                f"scaling.target_ongoing_requests ({self.scaling.target_ongoing_requests:g}) is above max_ongoing_requests "
+                f"({self.max_ongoing_requests}): a replica never has so many open, and none would be added"
+            )
+        return self
+
     @property
     def gpus(self) -> float:
         """GPUs of one replica: one for each rank, where the spec names a class and no number."""

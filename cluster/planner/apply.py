@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from cluster.planner.answer import Plan
 from cluster.scaling import paced_by
 from models.spec import Scaling
@@ -36,10 +38,11 @@ def settings_from(plan: Plan) -> Scaling:
 def with_scaling(text: str, model: str, scaling: Scaling) -> str:
     """Return the text of `models.yaml` with this model's `scaling` set. Raises `BadRequest` where the model has no entry there.
 
-    What is left at its default is not written. A comment behind a setting that stays is kept.
+    What is left at its default is not written. A comment behind a setting that stays is kept, and so is what no plan speaks of.
     """
     document = _read(text)
     index = _index(document, model)
+    scaling = _keeping(_models(document)[index].get("scaling") or {}, scaling)
     entry = ("models", index)
     keys = {path[2]: line for path, line in document.lines.items() if path[:2] == entry and len(path) == 3}
     lines = text.splitlines()
@@ -54,6 +57,20 @@ def with_scaling(text: str, model: str, scaling: Scaling) -> str:
     changed = "\n".join([*lines[: begin - 1], *block, *lines[end:]]) + ("\n" if text.endswith("\n") else "")
     _assert_nothing_else_changed(document, _read(changed), index, model)
     return changed
+
+
+def _keeping(before: Mapping[str, Any], planned: Scaling) -> Scaling:
+    """Return planned settings with what only their author knows: that the model may sleep, its cache's limit, how many start first."""
+    kept = {name: before[name] for name in ("kv_use", "initial_replicas") if name in before}
+    if before.get("min_replicas") == 0 and planned.spare_replicas == 0:
+        kept["min_replicas"] = 0
+    try:
+        return Scaling.model_validate(planned.model_dump() | kept)
+    except ValidationError as error:
+        because = error.errors()[0]["msg"]
+        raise BadRequest(
+            f"models.yaml: the settings that the plan leaves alone do not go with it: {because}"
+        ) from error
 
 
 def _block(indent: str, scaling: Scaling, before: Sequence[str]) -> list[str]:

@@ -171,6 +171,7 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
                 await until(
                     lambda: state(system)["running"] == 2 and bool(set(system.engines) - set(before)), START_SECONDS
                 )
+                replaced = len(client.answers)
                 long = [
                     asyncio.create_task(client.ask("fast_small", "Tell a long story.", tokens=300, deadline=150))
                     for _ in range(2)
@@ -180,9 +181,10 @@ def test_load_brings_a_replica_a_hung_engine_is_replaced_under_it_and_quiet_take
 
         assert {(one.status, one.error) for one in client.answers[:calm]} == {(200, None)}
         # Those that had begun on the hung engine end in their stream; all others are answered.
-        failed = [one for one in client.answers[calm:] if (one.status, one.error) != (200, None)]
+        failed = [one for one in client.answers[calm:replaced] if (one.status, one.error) != (200, None)]
         assert {(one.status, one.error) for one in failed} <= {(200, "lane_unreachable")}
         assert len(failed) <= 10
+        assert {(one.status, one.error) for one in client.answers[replaced:]} == {(200, None)}, "on the way down"
         assert max(one.seconds - one.deadline_seconds for one in client.answers) <= 1
 
     run(system, story)

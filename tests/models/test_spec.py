@@ -46,3 +46,8 @@ def test_without_a_first_number_the_least_start() -> None:
 def test_bounds_that_contradict_each_other_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match="replicas"):
         Scaling(**wrong)
+
+
+def test_a_target_that_no_replica_can_reach_is_refused() -> None:
+    with pytest.raises(ValidationError, match="max_ongoing_requests"):
+        model(Scaling(max_replicas=2, target_ongoing_requests=129))

@@ -52,6 +52,29 @@ def test_settings_that_are_there_are_replaced_and_their_comments_kept() -> None:
     assert changed.splitlines()[:10] == TEXT.splitlines()[:10]
 
 
+def test_what_a_plan_does_not_speak_of_stays() -> None:
+    asleep = TEXT.replace(
+        "min_replicas: 1 # at night", "min_replicas: 0 # at night\n      kv_use: 0.8\n      initial_replicas: 3"
+    )
+
+    scaling = yaml.safe_load(with_scaling(asleep, "large", SETTINGS))["models"][1]["scaling"]
+
+    assert (scaling["min_replicas"], scaling["kv_use"], scaling["initial_replicas"]) == (0, 0.8, 3)
+    assert scaling["max_replicas"] == 4
+
+
+def test_spares_keep_a_model_awake_that_slept() -> None:
+    asleep = TEXT.replace("min_replicas: 1", "min_replicas: 0")
+    spared = Scaling(min_replicas=2, max_replicas=4, spare_replicas=1)
+
+    assert yaml.safe_load(with_scaling(asleep, "large", spared))["models"][1]["scaling"]["min_replicas"] == 2
+
+
+def test_what_stays_and_does_not_go_with_the_plan_is_told() -> None:
+    with pytest.raises(BadRequest, match="initial_replicas"):
+        with_scaling(TEXT.replace("max_replicas: 9", "max_replicas: 9\n      initial_replicas: 9"), "large", SETTINGS)
+
+
 def test_a_second_time_changes_nothing() -> None:
     once = with_scaling(TEXT, "small", SETTINGS)
 

@@ -133,7 +133,7 @@ def test_who_cannot_wait_for_a_model_at_zero_is_told_so_and_its_start_is_begun_o
     handle = Handle()
 
     async def hasty_twice() -> None:
-        lane = lane_of(handle, 0, ColdStart(60.0, asyncio.get_running_loop().time))
+        lane = lane_of(handle, 0, ColdStart(60.0, 300.0, asyncio.get_running_loop().time))
         for _ in range(2):
             with pytest.raises(LaneStarting):
                 await answer(lane, a_call(deadline=5.0))
