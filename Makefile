@@ -65,7 +65,7 @@ test: setup static  ## What CI runs: all of check, the slow tests, then the real
 	$(BIN)/pytest -q -n $(WORKERS) -m "not e2e and not exam"
 	$(BIN)/pytest tests/e2e -m "not exam"
 
-check: static  ## Lint, format, types, import contracts, generated pages, unit tests (under three minutes on two idle cores)
+check: static  ## Lint, format, types, import contracts, generated pages, unit tests (some minutes on two cores)
 	$(BIN)/pytest -q -n $(WORKERS) -m "not e2e and not slow and not exam"
 
 static: $(INSTALLED)  ## The half of check that runs no test
