@@ -33,14 +33,21 @@ def cluster_status(root: Root = SLASH, json: Json = False) -> None:
 
 def drain(
     node: Annotated[str, typer.Argument(help="The node's name.")],
-    seconds: Annotated[int, typer.Option(min=1, max=86_400, help="How long replicas and streams have.")] = 600,
+    seconds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=86_400,
+            help="How long a replica waits for another to take its place; its streams then have ten minutes.",
+        ),
+    ] = 600,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Stay until the node has left.")] = True,
     root: Root = SLASH,
     json: Json = False,
 ) -> None:
     """Stop new work on a node, let its replicas be replaced and its streams finish; then it leaves. Exit 1 where it has not in time."""
     address, own = enter_ray(root)
-    from cluster.nodes.ray_cluster import connected, drain, node_called, nodes_of, wait_until_gone
+    from cluster.nodes.ray_cluster import STREAM_SECONDS, connected, drain, node_called, nodes_of, wait_until_gone
 
     began = time.monotonic()
     with connected(address, own), Console(stderr=True).status("asking Ray") as spinner:
@@ -51,7 +58,7 @@ def drain(
             spinner.update(f"{node}: {_replicas(seen) or 'no replicas left'}")
 
         # Serve ends what is still there at the deadline; the raylet then needs a moment.
-        gone = wait_until_gone(found.ray_id, seconds + 30, look, address) if wait else None
+        gone = wait_until_gone(found.ray_id, seconds + STREAM_SECONDS + 30, look, address) if wait else None
     took = round(time.monotonic() - began, 1)
     if json:
         typer.echo(orjson.dumps({"node": node, "left": gone, "seconds": took}).decode())

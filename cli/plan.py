@@ -58,8 +58,14 @@ def plan(
         float, typer.Option(min=0, max=1, help="Share of the requests that must stay private.")
     ] = 1.0,
     n_plus: Annotated[
-        int, typer.Option(min=0, max=8, help="Replicas to spare, so that the private part outlives a node.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            max=8,
+            help="Replicas to spare, so that the private part outlives a node; by default what its lanes promise.",
+            show_default=False,
+        ),
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="fp8, bf16, int4, …; by default the weights' own.", show_default=False)
     ] = None,
@@ -91,7 +97,7 @@ def plan(
     if context.invoked_subcommand is not None:
         return
     if nodes is not None:
-        raise typer.Exit(_pack(bundle, nodes, n_plus, json=json))
+        raise typer.Exit(_pack(bundle, nodes, n_plus or 0, json=json))
     from cluster.planner.engines import Asked, ways_to_run
     from cluster.planner.plan import Question
     from cluster.planner.plan import plan as plan_for
@@ -106,6 +112,7 @@ def plan(
     level = parse_slo(slo)
     load = _load(trace, rps, isl, osl, seed)
     models, lanes = _said_in(settings.bundle)
+    promised = max((lane.n_plus for lane in lanes if lane.base_model == model), default=0)
     weights = _weights(settings.models, next((one for one in models if one.name == model), None))
     asked = Asked(model, gpu, load, precision=precision, kv=kv, max_gpus=max_gpus, tensor=tp, weights_hash=weights)
     ways = ways_to_run(asked, models, lanes, settings.home / "profiles")
@@ -115,9 +122,10 @@ def plan(
             model=model,
             gpu=ways.gpu,
             trace=ways.trace,
-            demand=Demand(rps or load.requests_per_second, restricted_share, n_plus),
+            demand=Demand(rps or load.requests_per_second, restricted_share, promised if n_plus is None else n_plus),
             level=level,
             options=ways.options,
+            gpus_of_node=max_gpus,
             usd_per_gpu_hour=usd_per_gpu_hour if usd_per_gpu_hour is not None else ways.usd_per_gpu_hour_assumed,
             offers=ways.offers,
             routing=ways.routing,

@@ -7,8 +7,8 @@ from rich.text import Text
 from cluster.planner.answer import Plan
 from cluster.planner.packing import Packing
 from cluster.planner.slo import shown_seconds
+from cluster.planner.starting import paced_by
 from cluster.profile import Quantiles
-from cluster.scaling import paced_by
 from models.spec import Scaling
 
 
@@ -111,8 +111,7 @@ def _started(plan: Plan) -> str:
 def _facts(plan: Plan) -> Table:
     assert plan.expected is not None
     assert plan.plateau is not None
-    assert plan.node_lost is not None
-    expected, plateau, lost = plan.expected, plan.plateau, plan.node_lost
+    expected, plateau = plan.expected, plan.plateau
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -148,7 +147,6 @@ def _facts(plan: Plan) -> Table:
                 f"US$ {plan.cost.usd_per_million_tokens:.3g} a million tokens in and out",
             )
         )
-    del lost
     for name, value in rows:
         table.add_row(name, value)
     return table
@@ -163,7 +161,8 @@ def _lost(plan: Plan) -> str:
     assert lost.tpot_p95_seconds is not None
     kept = "keeps the level" if lost.keeps_slo else "breaks the level"
     said = (
-        f"{lost.replicas_left} replicas are left: with all the traffic first token p95 {shown_seconds(lost.ttft_p95_seconds)}, "
+        f"of {lost.machines} machines one takes {lost.replicas_lost} replicas with it, {lost.replicas_left} are left: "
+        f"with all the traffic first token p95 {shown_seconds(lost.ttft_p95_seconds)}, "
         f"per token p95 {shown_seconds(lost.tpot_p95_seconds)} ({kept})"
     )
     if (

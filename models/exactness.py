@@ -5,8 +5,9 @@ things keep an answer exact: kernels whose order does not depend on the batch (v
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from models.spec import ModelSpec
 
@@ -16,7 +17,9 @@ _INVARIANT_GPUS: Final = re.compile(
     re.ASCII,
 )
 # vLLM 0.32's sources: Marlin's kernels are passed over in this mode, and what is left has no fixed order for these.
-_VARIANT_FORMATS: Final = frozenset({"gptq_marlin", "marlin", "bitsandbytes", "gguf"})
+_VARIANT_FORMATS: Final = frozenset(
+    {"gptq", "gptq_marlin", "awq", "awq_marlin", "auto-round", "marlin", "bitsandbytes", "gguf"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,23 @@ def exactness(spec: ModelSpec) -> Exact | NotExact:
         because = f"vLLM has no batch-invariant kernels for `{engine.quantization}` weights"
         return NotExact("engine.quantization", because, f"take fp8 or unquantised weights, {alone}")
     return Exact("batch-invariant kernels", throughput_factor=0.6, factor_is="assumed")
+
+
+def variant_format(config: Mapping[str, Any]) -> str | None:
+    """Return the weights' format, from a folder's `config.json`, where no kernel adds it up in a fixed order; None: some do.
+
+    A spec rarely names the format, since vLLM finds it in the folder; so the folder is asked before an exact engine starts.
+    """
+    quantized = config.get("quantization_config") or {}
+    method = str(quantized.get("quant_method", ""))
+    if method in _VARIANT_FORMATS:
+        return method
+    # compressed-tensors: integers beside activations that are not quantised go to Marlin.
+    for group in (quantized.get("config_groups") or {}).values():
+        weights = group.get("weights") or {}
+        if weights.get("type") == "int" and group.get("input_activations") is None:
+            return f"{method}, integers of {weights.get('num_bits')} bits"
+    return None
 
 
 def made_exact(spec: ModelSpec) -> ModelSpec:

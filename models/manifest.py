@@ -17,6 +17,13 @@ from models.errors import FolderUnfit
 MANIFEST: Final = "MANIFEST.sha256"
 SIGNATURE: Final = "MANIFEST.sha256.sig"
 """The manifest's signature in OpenSSF model-signing's form (`models.weights.signature`); like the manifest, it lists itself not."""
+DATA_SUFFIXES: Final = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".tiktoken"})
+"""Weights, configuration, vocabulary, merges, sentencepiece models and chat templates: all of them data."""
+TERMS: Final = ("licen", "notice", "use_policy")
+"""How the names of the files begin under whose terms the weights may be used."""
+_WORDS: Final = frozenset({".md", ".gitattributes"})
+"""What a hub's repository says of itself: no engine reads it."""
+_ASK_FOR_CODE: Final = frozenset({"auto_map", "custom_pipelines"})
 CODE_SUFFIXES: Final = frozenset({".py", ".pyc", ".so", ".sh"})
 # Formats that run code when they are read (pickle and what builds on it), or that no check here covers.
 WEIGHT_SUFFIXES_REFUSED: Final = frozenset(
@@ -51,7 +58,7 @@ def sha256_of(file: Path, advance: Advance = lambda _: None) -> str:
 
 
 def unfit_files(folder: Path) -> tuple[Flaw, ...]:
-    """Return what a model folder may not hold: code, links, weights other than safetensors, `auto_map`. Reads no weights."""
+    """Return what a model folder may not hold: what is not data of a known kind, and what asks for code. Reads no weights."""
     flaws = [flaw for name in file_names(folder) if (flaw := _unfit(folder / name, name)) is not None]
     if not any(name.endswith(".safetensors") for name in file_names(folder)):
         flaws.append(Flaw("*.safetensors", "no weights in safetensors format here"))
@@ -148,7 +155,9 @@ def _unfit(file: Path, name: str) -> Flaw | None:
         return Flaw(name, f"weights in {suffix} format: only safetensors are accepted")
     if suffix == ".json":
         return _unfit_json(file, name)
-    return None
+    if suffix in DATA_SUFFIXES | _WORDS or file.name in _WORDS or file.name.lower().startswith(TERMS):
+        return None
+    return Flaw(name, "neither weights nor tokenizer, configuration, template or licence")
 
 
 def _unfit_json(file: Path, name: str) -> Flaw | None:
@@ -156,8 +165,21 @@ def _unfit_json(file: Path, name: str) -> Flaw | None:
         value = json.loads(file.read_bytes())
     except ValueError:
         return Flaw(name, "no JSON")
-    if isinstance(value, dict) and "auto_map" in value:
-        return Flaw(name, "`auto_map` asks for code from outside to be loaded")
+    asked = _asked_for_code(value)
+    return None if asked is None else Flaw(name, f"`{asked}` asks for code from outside to be loaded")
+
+
+def _asked_for_code(value: object) -> str | None:
+    """Return the setting that asks for code, at whatever depth. A vocabulary may have the word for a token: its value is a number."""
+    below: list[object] = [value]
+    while below:
+        one = below.pop()
+        if isinstance(one, dict):
+            if asked := next((key for key in _ASK_FOR_CODE & one.keys() if isinstance(one[key], dict | list)), None):
+                return asked
+            below += one.values()
+        elif isinstance(one, list):
+            below += one
     return None
 
 

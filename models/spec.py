@@ -96,8 +96,9 @@ class ModelSpec(BaseModel):
 
     `folder` is its safetensors folder below the models folder. `source` says how `make setup` or `lane models fetch` gets it there.
     `context_tokens` is prompt and answer together. `catalogue` names the entry that it was made from. `gpu` is the class of its GPUs
-    (None: it runs on CPUs), `site` that of the nodes it runs on (None: any). `replicas` counts where there is no `scaling`. `spread`: how
-    replicas share the calls; `prefix` sends calls that begin alike to the same replica, whose cache then holds the beginning.
+    (None: it runs on CPUs), `site` that of the nodes it runs on (None: any), `jurisdictions` the laws one of which those nodes are under
+    (none: any); what its lanes claim is added. `replicas` counts where there is no `scaling`. `spread`: how replicas share the calls;
+    `prefix` sends calls that begin alike to the same replica, whose cache then holds the beginning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,6 +113,7 @@ class ModelSpec(BaseModel):
     catalogue: str | None = None
     gpu: str | None = None
     site: str | None = None
+    jurisdictions: tuple[str, ...] = ()
     adapters: tuple[Adapter, ...] = ()
     spread: Literal["balanced", "prefix"] = "balanced"
     engine: EngineSpec = EngineSpec()

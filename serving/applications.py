@@ -131,9 +131,9 @@ class Applications:
         if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
             sizes = {spec.name: replica_bytes(spec, self._settings.models / spec.folder) for spec in specs}
             check_memory({name: added[name] * size for name, size in sizes.items()}, available_memory_bytes())
-        groups = [(spec.name, _reserve(placement_of(spec))) for spec in specs for _ in range(added[spec.name])]
+        groups = [(_asking(spec), _reserve(placement_of(spec))) for spec in specs for _ in range(added[spec.name])]
         try:
-            missing = sorted({name for name, group in groups if not group.wait(_RESERVE_SECONDS)})
+            missing = sorted({asking for asking, group in groups if not group.wait(_RESERVE_SECONDS)})
             if missing:
                 free = ", ".join(f"{amount:g} {name}" for name, amount in _worth_saying(ray.available_resources()))
                 raise NoRoom(
@@ -170,10 +170,21 @@ def _replicas_now(spec: ModelSpec, applications: Mapping[str, ApplicationState])
     )
 
 
+def _asking(spec: ModelSpec) -> str:
+    """Say which model it is, and what kind of node it asks for."""
+    kind = [
+        *([f"on {spec.gpu}"] if spec.gpu else []),
+        *([f"at {spec.site}"] if spec.site else []),
+        *([f"under the law of {' or '.join(spec.jurisdictions)}"] if spec.jurisdictions else []),
+    ]
+    return f"{spec.name} ({' '.join(kind)})" if kind else spec.name
+
+
 def _reserve(placement: Placement) -> PlacementGroup:
     alone = {"CPU": placement.num_cpus, "GPU": placement.num_gpus, **placement.resources}
     bundles = placement.bundles or ({name: amount for name, amount in alone.items() if amount > 0},)
-    return placement_group([dict(bundle) for bundle in bundles], placement.strategy)
+    selectors = [dict(placement.labels) for _ in bundles]
+    return placement_group([dict(bundle) for bundle in bundles], "PACK", bundle_label_selector=selectors)
 
 
 def _worth_saying(resources: Mapping[str, float]) -> list[tuple[str, float]]:

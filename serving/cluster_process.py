@@ -24,7 +24,7 @@ import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
 
-from cluster.nodes.resources import OFFERED, PRIVATE
+from cluster.nodes.resources import LAW, OFFERED, PRIVATE, UNDECLARED
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from serving.app import Deploy
@@ -153,6 +153,7 @@ def _start_ray(folder: Path) -> None:
             address="local",
             num_cpus=_LOGICAL_CPUS,
             resources={PRIVATE: OFFERED},
+            labels={LAW: UNDECLARED},
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
             log_to_driver=False,

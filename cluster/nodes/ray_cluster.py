@@ -20,6 +20,8 @@ from cluster.nodes.gpu_state import Nvml
 from cluster.nodes.resources import HEAD
 from router.contract import Frozen
 
+STREAM_SECONDS: Final = 600
+"""How long a replica that is taken away has to end what it has begun. Each call ends by its own deadline, so this is not waited out."""
 _GPU_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 1.0
 _RAY: Final = Path(sys.executable).with_name("ray")
@@ -119,7 +121,9 @@ def node_called(nodes: tuple[NodeStatus, ...], name: str) -> NodeStatus:
 def drain(ray_address: str, node: NodeStatus, seconds: int, because: str) -> None:
     """Have a node take nothing new. Serve starts each of its replicas elsewhere before it ends the one there; then the raylet ends.
 
-    After `seconds` Serve no longer waits for a replacement. Raises `RayRefused`: the head can't leave its own cluster.
+    After `seconds` Serve no longer waits for a replacement. Ray is told when streams must have ended too: Serve takes the time that it
+    leaves to those off again, and with nothing beyond it would end every replica at once. Raises `RayRefused`: the head can't leave its
+    own cluster.
     """
     if node.head:
         raise RayRefused(f"{node.name} is the head: `lane down` and stopping its units ends the cluster")
@@ -131,7 +135,7 @@ def drain(ray_address: str, node: NodeStatus, seconds: int, because: str) -> Non
             f"--node-id={node.ray_id}",
             "--reason=DRAIN_NODE_REASON_PREEMPTION",
             f"--reason-message={because}",
-            f"--deadline-remaining-seconds={seconds}",
+            f"--deadline-remaining-seconds={seconds + STREAM_SECONDS}",
         ],
         check=False,
         capture_output=True,

@@ -1,12 +1,15 @@
 """What does a node offer to Ray beside processors and GPUs, by which names? Who joins offers them, who places a model demands them.
 
-They schedule, and guard nothing: code on any worker can reach any other (`docs/door.md`).
+Resources, as those are what Ray counts and shows; the law is a label too, since only of labels can one of several be demanded. They
+schedule, and guard nothing: code on any worker can reach any other (`docs/door.md`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from cluster.nodes.inventory import Node
+from cluster.nodes.inventory import PLACE, Node
+from models.laws import laws_within
 
 HEAD: Final = "node:__internal_head__"
 """Offered by Ray itself, once, on the head's node. What keeps its state in the home folder's files runs there."""
@@ -19,6 +22,13 @@ OFFERED: Final = 1000.0
 
 TAKEN: Final = 0.001
 """How much of each a replica takes: enough to be placed by it."""
+
+
+LAW: Final = "private-lane/jurisdiction"
+"""The label that says whose law a node is under."""
+
+UNDECLARED: Final = "undeclared"
+"""The law of a cluster of one box, which no inventory describes: what a lane says of itself is all that is known there."""
 
 
 def gpu_resource(gpu: str) -> str:
@@ -40,6 +50,25 @@ def node_demand(gpu: str | None, site: str | None) -> Mapping[str, float]:
     """Return what a replica asks of its node: private work always, and where the model names them, its GPUs' class and its site."""
     marks = [PRIVATE, *([gpu_resource(gpu)] if gpu else []), *([site_resource(site)] if site else [])]
     return dict.fromkeys(marks, TAKEN)
+
+
+def law_demand(jurisdictions: Collection[str]) -> Mapping[str, str]:
+    """Return the labels that a replica asks of its node: one of these laws; nothing where any will do."""
+    if not jurisdictions:
+        return {}
+    # A law by another name than an inventory can write is no node's.
+    possible = [law for law in laws_within(jurisdictions) if re.fullmatch(PLACE, law)]
+    return {LAW: f"in({','.join([*possible, UNDECLARED])})"}
+
+
+def labels_of(node: Node) -> Mapping[str, str]:
+    """Return the labels of a node of the inventory."""
+    return {LAW: node.jurisdiction}
+
+
+def label_text(node: Node) -> str:
+    """Return a node's labels as `ray start --labels` takes them."""
+    return ",".join(f"{name}={value}" for name, value in labels_of(node).items())
 
 
 def offered_by(node: Node) -> Mapping[str, float]:

@@ -12,7 +12,7 @@ from cluster.environment import ray_environment
 from cluster.network.site import Site
 from cluster.network.units import HARDENING, SEALS, addresses
 from cluster.nodes.inventory import Node
-from cluster.nodes.resources import offered_by
+from cluster.nodes.resources import label_text, offered_by
 
 RAY_PORT: Final = 6379
 RAY_METRICS_PORT: Final = 9465
@@ -34,6 +34,7 @@ def ray_command(node: Node, ray_address: str) -> list[str]:
         f"--num-cpus={node.cpus}",
         f"--num-gpus={node.gpu_count}",
         f"--resources={json.dumps(offered_by(node), separators=(',', ':'))}",
+        f"--labels={label_text(node)}",
         f"--object-store-memory={_OBJECT_STORE_BYTES}",
         f"--metrics-export-port={RAY_METRICS_PORT}",
         "--disable-usage-stats",

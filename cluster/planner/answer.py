@@ -109,8 +109,12 @@ class PriceAnswer(Frozen):
 
 
 class NodeLost(Frozen):
-    """A node dies with the replicas it held: everything on what is left, then only what must stay private (the rest goes out)."""
+    """One of so many machines dies with the replicas it held: everything on what is left, then only what must stay private.
 
+    `machines`: the fewest that hold all replicas, over which these are spread evenly.
+    """
+
+    machines: int
     replicas_lost: int
     replicas_left: int
     requests_per_second_per_replica: float | None = None

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cluster.planner.answer import Plan
-from cluster.scaling import paced_by
+from cluster.planner.starting import paced_by
 from models.spec import Scaling
 from router.bundle.lines import Document, YamlProblem, read_yaml
 from router.errors import BadRequest

@@ -1,7 +1,8 @@
 """Which replica goes to which node, and what does not fit, and why? Never more on a node than it has; N+1 promised is N+1 kept.
 
 A part of a replica (all of it, or one stage of a pipeline) stands on one node: tensor-parallel ranks talk after every layer. Where
-spares are promised, a node may touch only as many of a model's replicas as there are spares: so no single node takes more with it.
+spares are promised, a node may touch only as many of a model's guaranteed replicas as there are spares: so no single node takes more of
+those with it.
 First the guaranteed parts, largest first, each where it leaves least room; if that leaves one out, a bounded exact search. Elastic replicas
 take what is left, and then each model is looked at once more: has a rolling upgrade room for one replica more?
 """
@@ -34,6 +35,10 @@ class Workload:
     memory_gib: float
     stages: int
     refuses: Callable[[Node], str | None]
+
+    def promised(self, replica: int) -> bool:
+        """Whether N+1 counts on this replica: on one of the guaranteed, where there are spares."""
+        return self.spare > 0 and replica < self.guaranteed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Surge:
 
 @dataclass(slots=True)
 class Room:
-    """What is still free on a node, and which replicas it touches."""
+    """What is still free on a node, and which of the replicas that N+1 counts on it touches."""
 
     node: Node
     gpus: float
@@ -87,8 +92,10 @@ class Room:
         ):
             if needed > free + _ROUNDING:
                 return f"{free:g} {what} free, {needed:g} needed"
+        if not load.promised(replica):
+            return None
         touched = self.touched.get(load.model, set())
-        if load.spare and len(touched | {replica}) > load.spare:
+        if len(touched | {replica}) > load.spare:
             return f"holds {len(touched)} of its replicas: with {load.spare} to spare a node may take no more with it"
         return None
 
@@ -97,7 +104,8 @@ class Room:
         self.gpus -= load.gpus
         self.cpus -= load.cpus
         self.memory_gib -= load.memory_gib
-        self.touched.setdefault(load.model, set()).add(replica)
+        if load.promised(replica):
+            self.touched.setdefault(load.model, set()).add(replica)
 
     def copy(self) -> "Room":
         """Return a room that can be filled without this one."""
@@ -260,12 +268,9 @@ def _because(load: Workload, replica: int, rooms: Sequence[Room]) -> str:
 
 
 def _surge(load: Workload, rooms: tuple[Room, ...]) -> Surge:
-    """Look where one replica more would stand. While it lives beside the old ones a node may touch one replica more."""
+    """Look where one replica more would stand while it lives beside the old ones."""
     replica = load.guaranteed + load.elastic
-    relaxed = tuple(room.copy() for room in rooms)
-    for room in relaxed:
-        room.touched.pop(load.model, None)
-    tried = _replica_placed(load, replica, relaxed)
+    tried = _replica_placed(load, replica, rooms)
     if tried is None:
-        return Surge(load.model, (), _because(load, replica, relaxed))
+        return Surge(load.model, (), _because(load, replica, rooms))
     return Surge(load.model, tuple(dict.fromkeys(tried[1])))

@@ -1,5 +1,6 @@
 """How many GPUs for this load at this level, what do people wait, what does it cost, and what if a node dies? With its grounds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,7 +22,7 @@ from cluster.planner.load import Trace
 from cluster.planner.outcome import Outcome
 from cluster.planner.price import Offer, cost_of
 from cluster.planner.simulate import Fleet, Routing, simulate
-from cluster.planner.sizing import Demand, Size, cheapest, size_of
+from cluster.planner.sizing import Demand, Size, cheapest, machines_of, size_of
 from cluster.planner.slo import Level
 
 _A_REPLICA: Final = 400
@@ -31,7 +32,7 @@ _SHOWN_REPLICAS: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is planned for. `trace` gives lengths, beginnings and rhythm; the rate is the demand's."""
+    """What is planned for. `trace` gives lengths, beginnings and rhythm; the rate is the demand's. `gpus_of_node`: what a machine holds."""
 
     model: str
     gpu: str
@@ -39,6 +40,7 @@ class Question:
     demand: Demand
     level: Level
     options: tuple[Option, ...]
+    gpus_of_node: int
     usd_per_gpu_hour: float | None
     offers: tuple[Offer, ...] = ()
     routing: Routing = "balanced"
@@ -200,18 +202,21 @@ def _price(size: Size, question: Question) -> PriceAnswer | None:
 
 
 def _node_lost(size: Size, question: Question) -> NodeLost:
-    """Lose what one node may hold of this model (as many as the spares, at least one); serve all of it, then only what is private."""
-    lost = max(1, size.spare)
-    left = max(0, size.replicas - lost)
+    """Lose a machine of the fewest that hold all replicas; serve all of the load on the others, then only what is private."""
+    machines = machines_of(size, question.gpus_of_node)
+    lost = math.ceil(size.replicas / machines)
+    left = size.replicas - lost
     demand = question.demand
     if left == 0:
-        return NodeLost(replicas_lost=lost, replicas_left=0, because="nothing is left: no answer until a node is back")
+        because = "one machine holds all of it: no answer until it is back; `--n-plus 1` takes a second one"
+        return NodeLost(machines=machines, replicas_lost=lost, replicas_left=0, because=because)
     whole = _simulated(size, left, demand.requests_per_second, question)
     private_rate = demand.requests_per_second * demand.private_share
     private = (
         whole if demand.private_share == 1 else _simulated(size, left, private_rate, question) if private_rate else None
     )
     return NodeLost(
+        machines=machines,
         replicas_lost=lost,
         replicas_left=left,
         requests_per_second_per_replica=demand.requests_per_second / left,

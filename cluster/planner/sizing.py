@@ -66,6 +66,12 @@ def cheapest(capacities: Sequence[Capacity], demand: Demand) -> Size | None:
     return min(sizes, key=lambda size: (size.gpus, size.capacity.option.gpus), default=None)
 
 
+def machines_of(size: Size, gpus_of_node: int) -> int:
+    """Return the fewest machines that hold all replicas, none of them more guaranteed ones than there are spares."""
+    by_gpus = math.ceil(size.replicas / max(1, gpus_of_node // max(1, size.capacity.option.gpus)))
+    return max(1, by_gpus, math.ceil(size.guaranteed / size.spare) if size.spare else 1)
+
+
 def _replicas(requests_per_second: float, capacity: Capacity) -> int:
     if requests_per_second <= 0:
         return 0

@@ -1,7 +1,8 @@
 """How long does a replica of this model take from nothing to its first answer? What this machine remembers; else its profile.
 
 A start is warm where the weights lay sealed on the machine, cold where they were fetched or hashed first. Replicas come and go on nodes
-that have the weights, so delays follow the warm one.
+that have the weights, so delays follow the warm one: waiting a tenth of it before adding costs little beside the start itself, and a
+replica that is given up too early costs a whole start to get back.
 """
 
 from collections.abc import Sequence
@@ -11,11 +12,15 @@ from typing import Final
 from cluster.planner.answer import Ground
 from cluster.planner.steps import Provenance
 from cluster.profile import Profile
-from models.spec import ModelSpec
+from models.spec import ModelSpec, Scaling
 from models.weights.starts import Start, typical_seconds
 
 _LATEST: Final = 20
 """Starts that count: older ones may be of another machine, or of another version of the engine."""
+_WAIT_BEFORE_ADDING: Final = 0.1
+_WAIT_BEFORE_REMOVING: Final = 5.0
+_LEAST_UPSCALE_DELAY_SECONDS: Final = 2.0
+_LEAST_DOWNSCALE_DELAY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,20 @@ def start_time(starts: Sequence[Start], spec: ModelSpec | None, profile: Profile
         )
     said = "no start is remembered on this machine, and no profile has one: default delays"
     return StartTime(None, "assumed", said)
+
+
+def paced_by(scaling: Scaling, start_seconds: float) -> Scaling:
+    """Return the settings with the delays that follow from how long a start takes.
+
+    LAW: a slower start never gives a shorter delay.
+    """
+    return scaling.model_copy(
+        update={
+            "upscale_delay_seconds": max(_LEAST_UPSCALE_DELAY_SECONDS, _WAIT_BEFORE_ADDING * start_seconds),
+            "downscale_delay_seconds": max(_LEAST_DOWNSCALE_DELAY_SECONDS, _WAIT_BEFORE_REMOVING * start_seconds),
+            "start_seconds": start_seconds,
+        }
+    )
 
 
 def _said(starts: Sequence[Start], warm: float | None, cold: float | None) -> str:

@@ -11,9 +11,11 @@ from models.catalogue import find_model
 from models.errors import UnknownEntry, UnknownGpu, UnknownPrecision
 from models.fit import VLLM_UTILIZATION, Fit, Wish, fit
 from models.gpus import Gpu, find_gpu
+from models.laws import accepted
 from models.memory import GIB, Layout, kv_bytes_of_sequence, published_precision, read_kv_format, read_precision
 from models.spec import Adapter, ModelSpec
 from router.bundle.files import LaneSpec
+from router.bundle.served import claimed_laws
 
 GPU_REPLICA_GIB: Final = 8.0
 """Main memory of a replica whose weights are on GPUs: process, pinned buffers, tokenizer (assumed)."""
@@ -23,12 +25,6 @@ CPU_REPLICA_GIB: Final = 3.0
 SEQUENCES: Final = 256
 BATCHED_TOKENS: Final = 8192
 """What an engine takes at once and in a step where nobody says: what the catalogue mostly sets on GPUs."""
-
-EU: Final = frozenset(
-    ("at", "be", "bg", "hr", "cy", "cz", "dk", "ee", "fi", "fr", "de", "gr", "hu", "ie", "it", "lv", "lt", "lu", "mt", "nl", "pl", "pt",
-     "ro", "sk", "si", "es", "se")
-)  # fmt: skip
-"""Members of the European Union by ISO code: what runs under the law of one runs under the Union's."""
 
 
 def workloads(models: Collection[ModelSpec], lanes: Collection[LaneSpec], n_plus: int) -> Iterator[Workload]:
@@ -47,7 +43,7 @@ def workloads(models: Collection[ModelSpec], lanes: Collection[LaneSpec], n_plus
             cpus=spec.cpus_per_replica / stages,
             memory_gib=(GPU_REPLICA_GIB if spec.gpu else CPU_REPLICA_GIB + (spec.engine.kv_cache_gib or 0)) / stages,
             stages=stages,
-            refuses=_refusals(spec, its_lanes),
+            refuses=_refusals(spec, claimed_laws(spec, its_lanes)),
         )
 
 
@@ -58,10 +54,9 @@ def _replicas(spec: ModelSpec, promised: int) -> tuple[int, int, int]:
     return spec.scaling.min_replicas, spec.scaling.max_replicas, spec.scaling.spare_replicas
 
 
-def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], str | None]:
-    """Return what says why a node won't do for a model: class, site, jurisdiction, and whether it may run private ones at all."""
+def _refusals(spec: ModelSpec, laws: tuple[str, ...] | None) -> Callable[[Node], str | None]:
+    """Return what says why a node won't do for a model: class, site, law, and whether it may run private ones at all."""
     short = gpu_shortage(spec)
-    claimed = [{each.casefold() for each in lane.jurisdictions} for lane in lanes if lane.jurisdictions]
 
     def refuses(node: Node) -> str | None:
         if not node.private:
@@ -72,10 +67,10 @@ def _refusals(spec: ModelSpec, lanes: Collection[LaneSpec]) -> Callable[[Node], 
             return short
         if spec.site is not None and node.site != spec.site:
             return f"stands in {node.site}, {spec.site} is asked for"
-        law = node.jurisdiction.casefold()
-        if any(law not in allowed and not (law in EU and "eu" in allowed) for allowed in claimed):
-            named = ", ".join(sorted(set.intersection(*claimed))) or "none"
-            return f"is under the law of {node.jurisdiction}; the lanes of {spec.name} claim {named}"
+        if laws is not None and not accepted(laws, node.jurisdiction):
+            return (
+                f"is under the law of {node.jurisdiction}; the lanes of {spec.name} claim {', '.join(laws) or 'none'}"
+            )
         return None
 
     return refuses

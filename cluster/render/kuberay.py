@@ -14,7 +14,7 @@ import yaml
 
 from cluster.network.policies import INGRESS_PORT, NAMESPACE, ROLE
 from cluster.nodes.inventory import Node
-from cluster.nodes.resources import offered_by
+from cluster.nodes.resources import labels_of, offered_by
 from cluster.nodes.units import RAY_METRICS_PORT, check_command
 from cluster.render import pods
 from router.bundle import Bundle
@@ -84,6 +84,7 @@ def _ray_service(bundle: Bundle, head: Node, others: Sequence[Node], door: str |
                 "rayVersion": RAY_VERSION,
                 "authOptions": {"mode": "token"},
                 "headGroupSpec": {
+                    "labels": dict(labels_of(head)),
                     "rayStartParams": {**_start_parameters(head), "dashboard-host": "0.0.0.0"},  # noqa: S104 - the pod's
                     "template": _template(bundle, head, door),
                 },
@@ -107,6 +108,7 @@ def _worker_groups(bundle: Bundle, nodes: Sequence[Node], door: str | None) -> l
                 "replicas": count,
                 "minReplicas": count,
                 "maxReplicas": count,
+                "labels": dict(labels_of(node)),
                 "rayStartParams": _start_parameters(node),
                 "template": _template(bundle, node, door),
             }

@@ -11,7 +11,7 @@ from typing import Final
 
 from cluster.environment import PROVIDER_KEYS, ray_environment
 from cluster.nodes.inventory import Node
-from cluster.nodes.resources import offered_by
+from cluster.nodes.resources import label_text, offered_by
 from cluster.nodes.units import RAY_METRICS_PORT, RAY_PORT, check_command
 from router.bundle import Bundle
 
@@ -76,6 +76,7 @@ srun --label {shlex.join(check_command(node))}
 
 exec srun --kill-on-bad-exit=1 ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" \\
   --num-cpus={node.cpus} --num-gpus={node.gpu_count} --resources='{offered}' \\
+  --labels={label_text(node)} \\
   --metrics-export-port={RAY_METRICS_PORT} --disable-usage-stats \\
   -- lane up --foreground --no-door
 """

@@ -62,20 +62,23 @@ class Fetched:
 def plan_fetch(source: Source, folder: Path, trusted: tuple[Path, ...]) -> Plan:
     """Ask the source what there is, and check what can be checked before any weights are read: the manifest and its signature.
 
-    Raises `SourceRefused`, `SourceUnreachable`, `NotTrusted` or `FolderUnfit`.
+    Waits while somebody else on this machine fetches the folder. Raises `SourceRefused`, `SourceUnreachable`, `NotTrusted` or
+    `FolderUnfit`.
     """
+    replaces = _inode(folder)
     listing = source.listing()
     tag = hashlib.sha256(listing.origin.encode()).hexdigest()[:8]
     scratch = folder.parent / f".fetch-{folder.name}-{tag}"
-    scratch.mkdir(parents=True, exist_ok=True)
     choice = choose(listing.files)
-    vouched = _vouched(source, listing, scratch, trusted)
+    with one_at_a_time(folder):
+        scratch.mkdir(parents=True, exist_ok=True)
+        vouched = _vouched(source, listing, scratch, trusted)
     if vouched is not None:
         choice = _as_vouched(choice, vouched)
     if not any(file.name.endswith(".safetensors") for file in choice.wanted):
         left = "".join(f"\n  {flaw}" for flaw in choice.left)
         raise FolderUnfit(f"{listing.origin} has no safetensors to fetch; left there:{left or ' nothing'}")
-    return Plan(source, listing.origin, folder, scratch, choice, vouched, _inode(folder))
+    return Plan(source, listing.origin, folder, scratch, choice, vouched, replaces)
 
 
 def carry_out(
@@ -94,6 +97,7 @@ def carry_out(
     """
     with one_at_a_time(plan.folder):
         if _inode(plan.folder) not in {None, plan.replaces}:  # Somebody else on this machine has brought it meanwhile.
+            shutil.rmtree(plan.scratch, ignore_errors=True)
             return Fetched(plan.folder, weights_hash(plan.folder), signer_of(plan.folder, trusted))
         if private_key is None:
             signer_of(plan.scratch, trusted)  # Nobody will sign it here: refused while nothing large was read.

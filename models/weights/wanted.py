@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from models.manifest import CODE_SUFFIXES, MANIFEST, SIGNATURE, WEIGHT_SUFFIXES_REFUSED, Flaw
+from models.manifest import (
+    CODE_SUFFIXES,
+    DATA_SUFFIXES,
+    MANIFEST,
+    SIGNATURE,
+    TERMS,
+    WEIGHT_SUFFIXES_REFUSED,
+    Flaw,
+)
 from models.weights.source import RemoteFile
 
-# Configuration, vocabulary, merges, sentencepiece models and chat templates: all of them data.
-_WANTED_SUFFIXES: Final = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".tiktoken"})
-_TERMS: Final = ("licen", "notice", "use_policy")  # The terms under which the weights may be used travel with them.
 # Below the folder's top lies the same model for other programs (original/, onnx/); a pooling layer's config.json is the exception.
 _WANTED_BELOW: Final = frozenset({"config.json"})
 
@@ -53,7 +58,7 @@ def _left_because(name: str, *, sharded: bool) -> str | None:
         return "in a folder below: the same model for another program"
     if _is_safetensors(name) and sharded and path.name.startswith("consolidated"):
         return "the same weights once more, in one piece"
-    if suffix in _WANTED_SUFFIXES or path.name.lower().startswith(_TERMS):
+    if suffix in DATA_SUFFIXES or path.name.lower().startswith(TERMS):
         return None
     return "neither weights nor tokenizer, configuration, template or licence"
 

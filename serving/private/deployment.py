@@ -5,6 +5,7 @@ transports, and a caller's mistake leaves no stack trace in the replica's log.
 """
 
 import asyncio
+import json
 import logging
 import os
 import time
@@ -19,6 +20,8 @@ from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 from ray.util import get_current_placement_group, placement_group_table
 
+from cluster.nodes.ray_cluster import STREAM_SECONDS
+from models.exactness import variant_format
 from models.spec import ModelSpec
 from router.errors import LaneTimeout, LaneUnreachable, RouterError
 from router.lane import LaneCall, LaneEvent
@@ -43,8 +46,6 @@ Item = tuple[LaneEvent, ...] | RouterError
 _HEALTH_PERIOD_SECONDS: Final = 2.0
 # Ray's health checks time out on replicas that are merely busy. A replica whose engine stops ends by itself, and Serve sees that at once.
 _HEALTH_TIMEOUT_SECONDS: Final = 120.0
-# A replica that is taken away ends what it has begun. Each call ends by its own deadline, so this is not waited out.
-_GRACE_SECONDS: Final = 600.0
 
 _UNCHANGED_CODE: Final[dict[str, Any]] = {"version": "as-named", "_internal": True}
 """Has Serve take other settings of a running application for just that: its replicas go on, as what they run is in the application's name.
@@ -90,6 +91,7 @@ class PrivateModel:
         _check_stages(model)
         preparation = Preparation(model, Path(folder), WeightsPolicy.model_validate(weights or {}))
         await preparation.run(tuple(adapter_folders(model, Path(folder)).values()))
+        _check_exact(model, Path(folder))
         # vLLM is imported where it runs: neither the ingress nor the controller has any use for it.
         from serving.private.embedder import Embedder
         from serving.private.engine import PrivateEngine
@@ -175,6 +177,16 @@ def _check_stages(spec: ModelSpec) -> None:
         raise LaneUnreachable(spec.name, because)
 
 
+def _check_exact(spec: ModelSpec, folder: Path) -> None:
+    """Raise where an exact lane wants kernels that the weights in this folder have not."""
+    if not spec.engine.batch_invariant:
+        return
+    found = variant_format(json.loads((folder / "config.json").read_bytes()))
+    if found is not None:
+        because = f"`determinism: exact`: vLLM has no batch-invariant kernels for these weights ({found}): take fp8 or unquantised ones"
+        raise LaneUnreachable(spec.name, because)
+
+
 def _spread(spec: ModelSpec) -> RequestRouterConfig:
     """How replicas share the calls: Serve's own power of two choices, or by their beginnings."""
     if spec.spread == "balanced":
@@ -201,7 +213,7 @@ def model_options(spec: ModelSpec) -> dict[str, Any]:
         "health_check_period_s": _HEALTH_PERIOD_SECONDS,
         "health_check_timeout_s": _HEALTH_TIMEOUT_SECONDS,
         "graceful_shutdown_wait_loop_s": 0.5,
-        "graceful_shutdown_timeout_s": _GRACE_SECONDS,
+        "graceful_shutdown_timeout_s": float(STREAM_SECONDS),
     }
 
 

@@ -22,10 +22,11 @@ os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # A busy machine s
 import ray
 from ray import serve
 from ray.cluster_utils import Cluster
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from ray.serve.api import RunTarget
 
 from cluster.nodes.inventory import Node
-from cluster.nodes.resources import offered_by
+from cluster.nodes.resources import labels_of, offered_by
 from models.spec import EngineSpec, ModelSpec, Scaling
 from serving.applications import Applications
 from serving.in_service import InService, model_application
@@ -35,9 +36,9 @@ from serving.surge import NoRoom
 
 WAIT_SECONDS = 120.0
 NODES = (
-    Node(name="one", head=True, gpu="h100", gpu_count=2, memory_gib=1, cpus=4, site="frankfurt", jurisdiction="de"),
-    Node(name="two", gpu="h100", gpu_count=2, memory_gib=1, cpus=4, site="munich", jurisdiction="de"),
-    Node(name="three", gpu="l40s", gpu_count=6, memory_gib=1, cpus=4, site="munich", jurisdiction="de"),
+    Node(name="one", head=True, gpu="h100", gpu_count=4, memory_gib=1, cpus=4, site="frankfurt", jurisdiction="de"),
+    Node(name="two", gpu="h100", gpu_count=6, memory_gib=1, cpus=4, site="munich", jurisdiction="de"),
+    Node(name="three", gpu="l40s", gpu_count=6, memory_gib=1, cpus=4, site="munich", jurisdiction="us"),
 )
 SCALING = Scaling(min_replicas=1, max_replicas=1, target_ongoing_requests=4)
 
@@ -59,8 +60,8 @@ class StandIn:
         return {"waiting": 0.0, "private_waiting": 0.0, "kv_use": 0.0}
 
 
-def model(name: str, gpu: str, **changes: Any) -> ModelSpec:
-    """Return a model of a class of GPUs."""
+def model(name: str, gpu: str | None, **changes: Any) -> ModelSpec:
+    """Return a model of a class of GPUs, or of none."""
     fixed = {"family": "llama", "source": "x", "folder": name, "licence": "x", "context_tokens": 4096}
     return ModelSpec.model_validate({"name": name, "gpu": gpu, "cpus_per_replica": 0.1, **fixed, **changes})
 
@@ -68,6 +69,11 @@ def model(name: str, gpu: str, **changes: Any) -> ModelSpec:
 ON_ONE_GPU = model("small", "l40s", scaling=SCALING)
 IN_MUNICH = model("large", "h100", site="munich", engine=EngineSpec(tensor_parallel_size=2))
 IN_STAGES = model("staged", "l40s", engine=EngineSpec(tensor_parallel_size=2, pipeline_parallel_size=2))
+TWO_OF_THEM = model("pair", "h100", replicas=2, engine=EngineSpec(tensor_parallel_size=2))
+UNDER_A_LAW = model("lawful", None, replicas=3, jurisdictions=("us",))
+STAGES_UNDER_A_LAW = model(
+    "bound", "l40s", jurisdictions=("eu",), engine=EngineSpec(tensor_parallel_size=1, pipeline_parallel_size=2)
+)
 TOO_LARGE = model("huge", "h100", engine=EngineSpec(tensor_parallel_size=4))
 
 
@@ -104,18 +110,20 @@ def main() -> None:
 
 
 def _offer(node: Node) -> dict[str, Any]:
-    return {"num_cpus": node.cpus, "num_gpus": node.gpu_count, "resources": dict(offered_by(node))}
+    amounts = {"num_cpus": node.cpus, "num_gpus": node.gpu_count}
+    return {**amounts, "resources": dict(offered_by(node)), "labels": dict(labels_of(node))}
 
 
 def _story() -> dict[str, Any]:
     settings = read_settings(Path())
     fleet = Applications(settings, application)
-    models = (ON_ONE_GPU, IN_MUNICH, IN_STAGES)
+    models = (ON_ONE_GPU, IN_MUNICH, IN_STAGES, TWO_OF_THEM, UNDER_A_LAW)
     names = {spec.name: model_application(spec, settings.models / spec.folder) for spec in models}
     version = InService(bundle_hash="0" * 64, folder=Path(), models=names, hosted=False)
     serve.run_many([RunTarget(application(spec, Path()), names[spec.name], None) for spec in models])
     before = {name: _replica(name, names) for name in names}
     groups = _groups()
+    spread = {name: _nodes_of(names[name]) for name in ("pair", "lawful")}
 
     handle = serve.get_deployment_handle(deployment_name("small"), names["small"])
     held = handle.hold.remote(4.0)
@@ -129,7 +137,9 @@ def _story() -> dict[str, Any]:
     return {
         "stands": {name: node for name, (node, _) in before.items()},
         "groups": groups,
-        "no_room": _refusal(fleet),
+        "spread": spread,
+        "no_room": _refusal(fleet, TOO_LARGE, version),
+        "no_room_there": _refusal(fleet, STAGES_UNDER_A_LAW, version),
         "same_application": model_application(more, settings.models / more.folder) == names["small"],
         "went_on": before["small"][1] in asked,
         "replicas": len(asked),
@@ -166,9 +176,18 @@ def _running(name: str) -> list[str]:
     ]
 
 
-def _refusal(fleet: Applications) -> str:
+def _nodes_of(application: str) -> list[str]:
+    """Return the nodes of an application's replicas, as Serve has them."""
+    sites = {node["NodeID"]: _named(node["Resources"]) for node in ray.nodes()}
+    controller: Any = ray.get_actor(SERVE_CONTROLLER_NAME, namespace=SERVE_NAMESPACE)
+    details: Any = ray.get(controller.get_serve_instance_details.remote())
+    deployments = details["applications"][application]["deployments"].values()
+    return sorted(sites[replica["node_id"]] for one in deployments for replica in one["replicas"])
+
+
+def _refusal(fleet: Applications, spec: ModelSpec, version: InService) -> str:
     try:
-        fleet.check_room([TOO_LARGE])
+        fleet.check_room([spec], version.model_copy(update={"models": {**version.models, spec.name: "new"}}))
     except NoRoom as error:
         return str(error)
     return ""

@@ -45,11 +45,23 @@ def seen() -> Iterator[dict[str, Any]]:
 
 
 def test_each_model_stands_on_a_node_of_its_class_and_site(seen: dict[str, Any]) -> None:
-    assert seen["stands"] == {"small": "three", "large": "two", "staged": "three"}
+    stands = {name: seen["stands"][name] for name in ("small", "large", "staged")}
+    assert stands == {"small": "three", "large": "two", "staged": "three"}
 
 
-def test_ranks_of_one_group_share_a_bundle_and_stages_have_one_for_each_rank(seen: dict[str, Any]) -> None:
-    assert seen["groups"] == {"1": ["two"], "4": ["three"] * 4}
+def test_stages_have_a_bundle_for_each_rank_and_nothing_else_needs_one(seen: dict[str, Any]) -> None:
+    assert seen["groups"] == {"4": ["three"] * 4}
+
+
+def test_replicas_of_a_tensor_parallel_model_stand_on_different_nodes_though_each_has_room_for_both(
+    seen: dict[str, Any],
+) -> None:
+    assert seen["spread"]["pair"] == ["one", "two"]
+
+
+def test_no_replica_stands_under_a_law_that_its_lanes_do_not_claim(seen: dict[str, Any]) -> None:
+    assert seen["spread"]["lawful"] == ["three"] * 3
+    assert "no node has room for bound (on l40s under the law of eu)" in seen["no_room_there"]
 
 
 def test_a_model_that_no_node_holds_whole_is_refused_though_there_are_gpus_enough_in_all(seen: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from models.exactness import Exact, NotExact, exactness, made_exact
+from models.exactness import Exact, NotExact, exactness, made_exact, variant_format
 from models.spec import EngineSpec, ModelSpec
 
 
@@ -62,3 +62,30 @@ def test_weights_without_such_kernels_are_refused() -> None:
     assert isinstance(verdict, NotExact)
     assert verdict.field == "engine.quantization"
     assert isinstance(exactness(a_spec("h100", quantization="fp8")), Exact)
+
+
+def int4(activations: object = None) -> dict[str, object]:
+    group = {"weights": {"num_bits": 4, "type": "int"}, "input_activations": activations}
+    return {"quant_method": "compressed-tensors", "config_groups": {"group_0": group}}
+
+
+@pytest.mark.parametrize(
+    ("quantized", "found"),
+    [
+        (None, None),
+        ({"quant_method": "fp8"}, None),
+        ({"quant_method": "gptq", "bits": 4}, "gptq"),
+        ({"quant_method": "awq"}, "awq"),
+        (int4(), "compressed-tensors, integers of 4 bits"),
+        (int4({"num_bits": 8, "type": "int"}), None),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"g": {"weights": {"num_bits": 8, "type": "float"}}},
+            },
+            None,
+        ),
+    ],
+)
+def test_the_format_is_found_in_the_folders_own_configuration(quantized: object, found: str | None) -> None:
+    assert variant_format({"model_type": "llama", "quantization_config": quantized}) == found

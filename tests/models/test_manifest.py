@@ -67,9 +67,19 @@ def test_a_missing_and_an_unlisted_file_are_both_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["modeling_llama.py", "pytorch_model.bin", "deep/consolidated.00.PT", "weights.pkl", "x.so"]
+    "name",
+    [
+        "modeling_llama.py",
+        "pytorch_model.bin",
+        "deep/consolidated.00.PT",
+        "weights.pkl",
+        "x.so",
+        "tool",
+        "a.yaml",
+        ".pth",
+    ],
 )
-def test_code_and_other_weight_formats_are_refused(folder: Path, name: str) -> None:
+def test_code_other_weight_formats_and_what_nobody_knows_are_refused(folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"x")
 
@@ -84,6 +94,35 @@ def test_auto_map_is_refused_in_every_configuration(folder: Path, name: str) -> 
     (folder / name).write_text(json.dumps({"auto_map": {"AutoConfig": "evil.Config"}}))
 
     assert [flaw.file for flaw in unfit_files(folder)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [
+        ("auto_map", {"text_config": {"auto_map": {"AutoModel": "evil.Model"}}}),
+        ("auto_map", {"parts": [{"auto_map": ["evil.Tokenizer", None]}]}),
+        ("custom_pipelines", {"custom_pipelines": {"x": {"impl": "evil.Pipeline"}}}),
+    ],
+)
+def test_code_that_is_asked_for_further_down_is_refused(folder: Path, asked: str, value: object) -> None:
+    (folder / "config.json").write_text(json.dumps(value))
+
+    (flaw,) = unfit_files(folder)
+
+    assert f"`{asked}`" in flaw.because
+
+
+def test_a_vocabulary_may_have_the_word(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"auto_map": 7}}}))
+
+    assert unfit_files(folder) == ()
+
+
+def test_what_a_repository_says_of_itself_may_lie_there(folder: Path) -> None:
+    for name in ("README.md", ".gitattributes", "LICENSE", "USE_POLICY.md", "Notice"):
+        (folder / name).write_text("x")
+
+    assert unfit_files(folder) == ()
 
 
 def test_a_manifest_does_not_vouch_for_code(folder: Path) -> None:

@@ -103,8 +103,12 @@ def test_the_key_of_the_authority_is_out_of_reach_for_whatever_runs_in_ray(head:
 
 
 def test_a_node_without_private_does_not_offer_it() -> None:
-    assert "private" not in " ".join(ray_command(a_node("n", private=False), "h:1"))
-    assert "private" in " ".join(ray_command(a_node("n"), "h:1"))
+    assert '"private"' not in " ".join(ray_command(a_node("n", private=False), "h:1"))
+    assert '"private"' in " ".join(ray_command(a_node("n"), "h:1"))
+
+
+def test_a_node_says_whose_law_it_is_under() -> None:
+    assert "--labels=private-lane/jurisdiction=de" in ray_command(a_node("n"), "h:1")
 
 
 def test_rays_dashboard_is_off_on_the_head() -> None:

@@ -1,5 +1,6 @@
 """Laws of the plan: they hold by construction (division and minimum over what one replica can take), and are tried here."""
 
+import math
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from cluster.planner.load import poisson
 from cluster.planner.price import Offer, cost_of
 from cluster.planner.replica import EngineLimits
 from cluster.planner.simulate import Fleet, simulate
-from cluster.planner.sizing import Demand, Size, cheapest
+from cluster.planner.sizing import Demand, Size, cheapest, machines_of
 from cluster.planner.slo import Level, Term
 from cluster.planner.testing import PlainSteps
 
@@ -94,6 +95,18 @@ def test_without_the_spares_the_private_part_still_keeps_its_level(rate: float, 
 
 
 @settings(max_examples=50)
+@given(rates, shares, spares, st.sampled_from((4, 8)))
+def test_the_machines_hold_all_replicas_and_none_more_of_the_guaranteed_than_may_be_lost(
+    rate: float, share: float, spare: int, gpus_of_node: int
+) -> None:
+    size = sized(Demand(rate, share, spare))
+
+    machines = machines_of(size, gpus_of_node)
+
+    assert math.ceil(size.replicas / machines) * size.capacity.option.gpus <= gpus_of_node
+    assert not size.spare or math.ceil(size.guaranteed / machines) <= size.spare
+
+
 @given(rates, shares, spares)
 def test_no_option_would_have_done_with_fewer_gpus(rate: float, share: float, spare: int) -> None:
     demand = Demand(rate, share, spare)

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cluster.planner.starting import start_time
+from cluster.planner.starting import paced_by, start_time
 from cluster.profile import Fingerprint, Point, Profile, Quantiles
-from cluster.scaling import paced_by
 from models.spec import ModelSpec, Scaling
 from models.weights.starts import Start
 
@@ -92,3 +93,11 @@ def test_without_a_start_here_the_profile_counts_then_what_was_written_then_noth
     assert (measured.seconds, measured.provenance) == (55, "measured")
     assert (by_hand.seconds, by_hand.provenance) == (77, "assumed")
     assert (none.seconds, none.provenance) == (None, "assumed")
+
+
+@given(st.floats(1, 3600), st.floats(1, 3600))
+def test_a_slower_start_never_makes_the_autoscaler_hastier(one: float, other: float) -> None:
+    fast, slow = (paced_by(Scaling(), start) for start in sorted((one, other)))
+
+    assert slow.upscale_delay_seconds >= fast.upscale_delay_seconds
+    assert slow.downscale_delay_seconds >= fast.downscale_delay_seconds

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +16,14 @@ from models.errors import FolderUnfit, NoRoom, SourceRefused, SourceUnreachable
 from models.manifest import MANIFEST, verify_folder, weights_hash, write_manifest
 from models.weights import room
 from models.weights.download import TRIES, download
-from models.weights.fetch import Fetched, carry_out, plan_fetch
+from models.weights.fetch import Fetched, Plan, carry_out, plan_fetch
 from models.weights.local import FolderSource
 from models.weights.source import Listing, RemoteFile
 from models.weights.verify import admit
 
 NOW = datetime(2026, 11, 24, 18, tzinfo=UTC)
 WEIGHTS = bytes(range(256)) * 64
+FILES = {"config.json": b"{}", "model.safetensors": WEIGHTS}
 
 
 class BreakingSource:
@@ -204,6 +207,27 @@ def test_what_another_has_brought_meanwhile_is_not_fetched_again(tmp_path: Path)
 
     assert source.asked == []
     assert fetched.weights_hash == weights_hash(tmp_path / "m")
+
+
+def test_planning_while_another_fetches_takes_nothing_from_it(tmp_path: Path) -> None:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+    manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items())).encode()
+    source = BreakingSource(FILES | {MANIFEST: manifest}, [])
+    first = plan_fetch(source, tmp_path / "m", ())
+    with ThreadPoolExecutor(1) as beside:
+        planning: list[Future[Plan]] = []
+
+        def plan_again(name: str, _count: int) -> None:
+            if name == "model.safetensors" and not planning:
+                planning.append(beside.submit(plan_fetch, source, tmp_path / "m", ()))
+                time.sleep(0.1)  # Long enough for whoever does not wait to take the manifest away.
+
+        fetched = carry_out(first, now=NOW, advance=plan_again)
+        second = planning[0].result(10)
+
+    assert verify_folder(tmp_path / "m") == fetched.weights_hash
+    assert carry_out(second, now=NOW, advance=lambda _, __: None).weights_hash == fetched.weights_hash
+    assert not list(tmp_path.glob(".fetch-*"))
 
 
 def test_a_folder_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import yaml
 from router.bundle import BundleFinding, check_bundle, load_bundle
 from router.bundle.files import LaneSpec
 from router.bundle.references import reference_findings
-from router.bundle.served import serving_findings
+from router.bundle.served import served_models, serving_findings
 from router.bundle.source import read_source
 from router.testing import ScriptedHeads
 
@@ -83,3 +83,27 @@ def test_a_lane_may_name_an_adapter_of_a_model_and_no_other(folder: Path) -> Non
     assert findings(folder) == []
     lane = LaneSpec(name="private", model=name)
     assert (lane.base_model, lane.model_name) == ("smollm2-135m-instruct", name)
+
+
+def test_a_model_is_served_under_the_laws_that_all_its_lanes_claim(folder: Path) -> None:
+    change(folder, "lanes.yaml", 0, jurisdictions=["US", "EU"])
+    change(folder, "lanes.yaml", 1, jurisdictions=["EU", "UK"])
+
+    source = read_source(folder)
+
+    assert findings(folder) == []
+    assert source.models is not None
+    assert source.lanes is not None
+    served = served_models(source.models.models, source.lanes.lanes)
+    assert served["smollm2-135m-instruct"].jurisdictions == ("eu",)
+    assert served["all-minilm-l6-v2"].jurisdictions == ("eu", "uk", "us")
+
+
+def test_lanes_that_no_node_could_keep_together_are_refused(folder: Path) -> None:
+    change(folder, "lanes.yaml", 0, jurisdictions=["US"])
+    change(folder, "lanes.yaml", 1, jurisdictions=["UK"])
+
+    (finding,) = findings(folder)
+
+    assert finding.file == "models.yaml"
+    assert "laws of which no node can keep all" in finding.message

@@ -35,15 +35,24 @@ def test_a_model_on_one_gpu_demands_a_private_node_of_that_class_and_site() -> N
     assert "placement_group_bundles" not in placed.options()
 
 
-def test_a_tensor_parallel_group_is_one_bundle_on_one_node_and_its_process_holds_the_gpus() -> None:
+def test_a_tensor_parallel_group_is_one_process_on_one_node_that_holds_the_gpus() -> None:
     spec = a_spec(tensor=4, gpu="h100")
 
     assert executor_backend(spec) == "mp"
-    assert placement_of(spec).options() == {
-        "ray_actor_options": {"num_cpus": 4, "num_gpus": 4, "resources": MARKS},
-        "placement_group_bundles": [{"CPU": 4, "GPU": 4, **MARKS}],
-        "placement_group_strategy": "STRICT_PACK",
+    assert placement_of(spec).options() == {"ray_actor_options": {"num_cpus": 4, "num_gpus": 4, "resources": MARKS}}
+
+
+def test_each_node_of_a_replica_must_be_under_a_law_that_its_lanes_claim() -> None:
+    one, deep = a_spec(gpu="h100", jurisdictions=("uk", "us")), a_spec(2, 2, gpu="h100", jurisdictions=("us",))
+
+    assert placement_of(one).options()["ray_actor_options"]["label_selector"] == {
+        "private-lane/jurisdiction": "in(uk,us,undeclared)"
     }
+    assert "label_selector" not in placement_of(deep).options()["ray_actor_options"]
+    assert (
+        placement_of(deep).options()["placement_group_bundle_label_selector"]
+        == [{"private-lane/jurisdiction": "in(us,undeclared)"}] * 4
+    )
 
 
 def test_a_pipeline_is_a_bundle_for_each_gpu_which_ray_may_spread_and_its_process_holds_none() -> None:
