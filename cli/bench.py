@@ -32,7 +32,11 @@ def bench() -> None:
 def run(
     model: Annotated[str, typer.Argument(help="A model of the bundle.", show_default=False)],
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="1, 2, 4, 8 and so on at once, until more bring no more throughput.")
+        bool,
+        typer.Option(
+            "--sweep",
+            help="1, 2, 4, 8 and so on at once until more bring no more throughput, then rates up to the knee.",
+        ),
     ] = False,
     trace: Annotated[
         Path | None,
@@ -97,7 +101,7 @@ def run(
         side="engine" if bare else "lane",
         lengths=_lengths(trace, scale, isl, osl, spread),
         levels=_levels(levels, rates, most, sweep=sweep),
-        stop_at_plateau=sweep,
+        sweep=sweep,
         terms=terms,
         slo=slo,
         seed=seed,

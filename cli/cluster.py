@@ -186,6 +186,8 @@ def _print_models(models: Mapping[str, ModelStatus]) -> None:
     for name, model in models.items():
         bounds = "" if model.least == model.most else f" (of {model.least} to {model.most})"
         typer.echo(f"  {name:<28} {model.running} of {model.target} replicas{bounds}")
+        if model.lacks:
+            typer.secho(f"  {'':<28} no node has room for one more: {model.lacks}", fg="yellow")
         if model.steps:
             step = model.steps[-1]
             typer.echo(f"  {'':<28} {step.before} to {step.after}, {_ago(step.at)}: {step.because}")

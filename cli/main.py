@@ -92,6 +92,7 @@ app.add_typer(policy_app, name="policy")
 for command in (
     nodes_head.init,
     nodes_head.token,
+    nodes_head.renew,
     nodes_head.enrol,
     nodes.join,
     nodes.check,

@@ -1,4 +1,4 @@
-"""`lane cluster init|token|enrol`: a machine becomes the head of a cluster, and lets others in."""
+"""`lane cluster init|token|renew|enrol`: a machine becomes the head of a cluster, and lets others in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +60,17 @@ def token(minutes: Minutes = 60, uses: Uses = 1, root: Root = SLASH, json: Json 
     from cluster.nodes.setup import new_token
 
     _tell_token(str(new_token(Layout(root), minutes * 60, uses)), minutes, uses, json=json)
+
+
+def renew(root: Root = SLASH, json: Json = False) -> None:
+    """On the head: make it another certificate, good for a year, by the authority that it has. Its units take it when they start."""
+    from cluster.nodes.layout import Layout
+    from cluster.nodes.setup import renew_head
+
+    tell_files(renew_head(Layout(root)), json=json)
+    if not json:
+        typer.echo("In force once they start again: systemctl restart lane-enrol lane-ray lane-node")
+        typer.echo("(nothing is answered for as long as Ray and the models take to start: docs/nodes.md)")
 
 
 def enrol(

@@ -85,6 +85,13 @@ def plan(
     nodes: Annotated[
         Path | None, typer.Option(help="nodes.yaml: pack the bundle's models onto these.", show_default=False)
     ] = None,
+    surge: Annotated[
+        bool,
+        typer.Option(
+            "--surge/--no-surge",
+            help="With --nodes: an upgrade must have room to start a new replica before the old one stops.",
+        ),
+    ] = True,
     apply: Annotated[
         bool, typer.Option("--apply", help="Write the autoscaling settings into the bundle's models.yaml.")
     ] = False,
@@ -97,7 +104,7 @@ def plan(
     if context.invoked_subcommand is not None:
         return
     if nodes is not None:
-        raise typer.Exit(_pack(bundle, nodes, n_plus or 0, json=json))
+        raise typer.Exit(_pack(bundle, nodes, n_plus or 0, surge=surge, json=json))
     from cluster.planner.engines import Asked, ways_to_run
     from cluster.planner.plan import Question
     from cluster.planner.plan import plan as plan_for
@@ -212,8 +219,8 @@ def _said_in(bundle: Path) -> "tuple[Collection[ModelSpec], Collection[LaneSpec]
     return source.models.models, source.lanes.lanes
 
 
-def _pack(bundle: Path | None, nodes: Path, n_plus: int, *, json: bool) -> int:
-    """Pack a bundle onto nodes; return 1 where something has no place."""
+def _pack(bundle: Path | None, nodes: Path, n_plus: int, *, surge: bool, json: bool) -> int:
+    """Pack a bundle onto nodes; return 1 where something has no place, with `surge` an upgrade's new replica too."""
     from cluster.nodes import read_nodes
     from cluster.planner.packing import pack
     from cluster.planner.workloads import workloads
@@ -228,4 +235,4 @@ def _pack(bundle: Path | None, nodes: Path, n_plus: int, *, json: bool) -> int:
         from cli.show_plan import show_packing
 
         show_packing(packing)
-    return 0 if packing.fits else 1
+    return 0 if packing.fits and (packing.upgrades_fit or not surge) else 1

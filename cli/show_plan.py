@@ -52,7 +52,8 @@ def show_packing(packing: Packing) -> None:
         else:
             console.print(
                 Text.assemble(
-                    ("no room for an upgrade: ", "yellow"), f"{surge.model}: {surge.because}; stop a replica first"
+                    ("no room for an upgrade: ", "yellow"),
+                    f"{surge.model}: {surge.because}; make some, or accept a gap (--no-surge)",
                 )
             )
     if packing.gave_up:

@@ -70,7 +70,7 @@ def variant_format(config: Mapping[str, Any]) -> str | None:
     A spec rarely names the format, since vLLM finds it in the folder; so the folder is asked before an exact engine starts.
     """
     quantized = config.get("quantization_config") or {}
-    method = str(quantized.get("quant_method", ""))
+    method = str(quantized.get("quant_method") or "")
     if method in _VARIANT_FORMATS:
         return method
     # compressed-tensors: integers beside activations that are not quantised go to Marlin.

@@ -20,7 +20,7 @@ from router.bundle import Bundle
 from serving.app import Deploy, application, deep_scan_application, retrieval_application, tools_application
 from serving.in_service import APP, DEEP_SCAN, RETRIEVAL, InService
 from serving.private.deployment import deployment_name
-from serving.private.placement import Placement, placement_of
+from serving.private.placement import Placement, demand_of, placement_of
 from serving.roll import DidNotStart
 from serving.settings import Settings
 from serving.statuses import DEPLOY_FAILED, RUNNING, ApplicationState, application_states
@@ -131,7 +131,11 @@ class Applications:
         if sum(1 for node in ray.nodes() if node["Alive"]) == 1:
             sizes = {spec.name: replica_bytes(spec, self._settings.models / spec.folder) for spec in specs}
             check_memory({name: added[name] * size for name, size in sizes.items()}, available_memory_bytes())
-        groups = [(_asking(spec), _reserve(placement_of(spec))) for spec in specs for _ in range(added[spec.name])]
+        groups = [
+            (f"{spec.name} ({demand_of(spec)})", _reserve(placement_of(spec)))
+            for spec in specs
+            for _ in range(added[spec.name])
+        ]
         try:
             missing = sorted({asking for asking, group in groups if not group.wait(_RESERVE_SECONDS)})
             if missing:
@@ -168,16 +172,6 @@ def _replicas_now(spec: ModelSpec, applications: Mapping[str, ApplicationState])
     return max(
         (one.deployments[name].count(RUNNING) for one in applications.values() if name in one.deployments), default=0
     )
-
-
-def _asking(spec: ModelSpec) -> str:
-    """Say which model it is, and what kind of node it asks for."""
-    kind = [
-        *([f"on {spec.gpu}"] if spec.gpu else []),
-        *([f"at {spec.site}"] if spec.site else []),
-        *([f"under the law of {' or '.join(spec.jurisdictions)}"] if spec.jurisdictions else []),
-    ]
-    return f"{spec.name} ({' '.join(kind)})" if kind else spec.name
 
 
 def _reserve(placement: Placement) -> PlacementGroup:

@@ -24,7 +24,8 @@ import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
 
-from cluster.nodes.resources import LAW, OFFERED, PRIVATE, UNDECLARED
+from cluster.nodes.inventory import UNDECLARED
+from cluster.nodes.resources import LAW, OFFERED, PRIVATE
 from models.spec import ModelSpec
 from router.bundle import Bundle, load_bundle
 from serving.app import Deploy

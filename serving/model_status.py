@@ -6,6 +6,7 @@ from prometheus_client import Gauge
 
 from models.spec import ModelSpec
 from serving.private.deployment import deployment_name
+from serving.private.placement import demand_of
 from serving.private.scaling_log import read_replaced, read_scaling_log
 from serving.status import ModelStatus
 from serving.statuses import RUNNING, STARTING, ApplicationState
@@ -35,11 +36,14 @@ def _status(model: ModelSpec, applications: Mapping[str, ApplicationState]) -> M
     coming = sum(one.count(RUNNING, STARTING) for one in owners.values())
     logs = [log for owner in owners if model.scaling and (log := read_scaling_log(owner, name))]
     steps = sorted((step for log in logs for step in log.steps), key=lambda step: step.at)
+    target = max((log.target or min(coming, 1) for log in logs), default=model.least_replicas)
+    placeless = running < target and any(one.waits_for_a_place for one in owners.values())
     return ModelStatus(
         running=running,
-        target=max((log.target or min(coming, 1) for log in logs), default=model.least_replicas),
+        target=target,
         least=model.least_replicas,
         most=model.most_replicas,
+        lacks=demand_of(model) if placeless else None,
         steps=tuple(steps),
         replaced=tuple(
             sorted((one for owner in owners for one in read_replaced(owner, name)), key=lambda replaced: replaced.at)

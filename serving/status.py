@@ -30,12 +30,16 @@ class Replaced(Frozen):
 
 
 class ModelStatus(Frozen):
-    """How many replicas of a model run, how many should, within which bounds; the latest changes and replacements, the newest last."""
+    """How many replicas of a model run, how many should, within which bounds; the latest changes and replacements, the newest last.
+
+    `lacks`: what no node has free for a replica that is wanted and does not come; None where none waits for a place.
+    """
 
     running: int
     target: int
     least: int
     most: int
+    lacks: str | None = None
     steps: tuple[ScalingStep, ...] = ()
     replaced: tuple[Replaced, ...] = ()
 

@@ -21,6 +21,11 @@ class DeploymentState:
     replicas: Mapping[str, int]
     message: str = ""
 
+    @property
+    def waits_for_a_place(self) -> bool:
+        """Whether a replica has found no node for half a minute: then Serve says so, in these words (Ray 2.60, which is pinned)."""
+        return "to be scheduled" in self.message and self.count(STARTING) > 0
+
     def count(self, *states: str) -> int:
         """Return how many replicas are in one of these states."""
         return sum(self.replicas.get(state, 0) for state in states)

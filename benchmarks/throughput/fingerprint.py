@@ -12,6 +12,7 @@ import psutil
 from cluster.machine import Gpu, cpu_flags, gpus
 from cluster.packages import installed_version
 from cluster.profile import Fingerprint
+from models.architecture import weights_format
 from models.errors import UnknownGpu, UnknownPrecision
 from models.gpus import find_gpu
 from models.memory import Precision, read_precision
@@ -46,11 +47,7 @@ def precision_of(spec: ModelSpec, folder: Path) -> Precision | None:
     """Return the precision of a model's weights: the engine's quantization, else that of config.json; None where neither says."""
     config: dict[str, Any] = orjson.loads((folder / "config.json").read_bytes())
     quantised: dict[str, Any] = config.get("quantization_config") or {}
-    said = spec.engine.quantization or quantised.get("quant_method") or config.get("torch_dtype") or config.get("dtype")
-    if said == "compressed-tensors":
-        groups: dict[str, dict[str, Any]] = quantised.get("config_groups", {})
-        weights: dict[str, Any] = next(iter(groups.values()), {}).get("weights") or {}
-        said = {"float": "fp", "int": "int"}.get(str(weights.get("type")), "") + str(weights.get("num_bits", ""))
+    said = spec.engine.quantization or weights_format(quantised) or config.get("torch_dtype") or config.get("dtype")
     try:
         return read_precision(str(said))
     except UnknownPrecision:

@@ -1,6 +1,6 @@
 """`lane bench run`: one model, one side, level after level; what comes out is a report, a profile, and pictures of both."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from benchmarks.throughput.lengths import Lengths, Shape, fitted_to
 from benchmarks.throughput.prompts import Prompter
 from benchmarks.throughput.report import Report, Requests
 from benchmarks.throughput.sides import Side, engine_side, held_to_one_replica, lane_of, lane_side, template_tokens
-from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau
+from benchmarks.throughput.sweep import Level, Measured, Server, Sweep, on_the_plateau, rates_to_the_knee
 from benchmarks.throughput.tool import LoadTool, load_tool
 from benchmarks.throughput.vitals import capacity_in
 from cluster.planner.fitted import FEWEST_POINTS, fit_steps, is_fittable
@@ -35,13 +35,13 @@ Shown = Callable[[Level, Measured], None]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What to measure. `stop_at_plateau`: levels of concurrency that bring nothing more are left out."""
+    """What to measure. `sweep`: levels of concurrency that bring nothing more are left out, and rates up to the knee come after them."""
 
     model: str
     side: Literal["lane", "engine"]
     lengths: Lengths
     levels: Sequence[Level]
-    stop_at_plateau: bool = False
+    sweep: bool = False
     terms: Sequence[Term] = ()
     slo: str | None = None
     seed: int = 0
@@ -115,14 +115,24 @@ def measured_report(settings: Settings, run: Run, console: Console, shown: Shown
 def run_levels(made: Session, run: Run, shown: Shown) -> tuple[Measured, ...]:
     """Measure level after level; `shown` is called with each."""
     done: list[Measured] = []
-    for number, level in enumerate(run.levels):
-        closed = [one.point for one in done if one.point.rate is None]
-        if run.stop_at_plateau and level.concurrency is not None and on_the_plateau(closed):
-            continue
+    for number, level in enumerate(levels_to_measure(run, done)):
         measured = made.measure(level, run.lengths, run.seed + number)
         done.append(measured)
         shown(level, measured)
     return tuple(done)
+
+
+def levels_to_measure(run: Run, done: Sequence[Measured]) -> Iterator[Level]:
+    """Yield a run's levels one by one. Which come next depends on what is `done` by then, which the caller adds to."""
+    for level in run.levels:
+        if not (run.sweep and level.concurrency is not None and on_the_plateau(_closed(done))):
+            yield level
+    if run.sweep and all(level.rate is None for level in run.levels):
+        yield from rates_to_the_knee(_closed(done), knee_of(_closed(done)))
+
+
+def _closed(done: Sequence[Measured]) -> list[Point]:
+    return [one.point for one in done if one.point.rate is None]
 
 
 def report_of(made: Session, run: Run, measured: Sequence[Measured]) -> Report:

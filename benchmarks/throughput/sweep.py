@@ -14,14 +14,16 @@ from benchmarks.throughput.power import Power, metered
 from benchmarks.throughput.prompts import Prompter
 from benchmarks.throughput.slo import goodput, holds
 from benchmarks.throughput.vitals import Scrape, watched
+from cluster.planner.knee import CurvePoint, throughput_at
 from cluster.planner.slo import Term
 from cluster.planner.steady import Sample, steady_part
-from cluster.profile import Point
+from cluster.profile import Point, levels_of
 from router.errors import RouterError
 
 FEWEST: Final = 8
 """Requests that count of a level, at least."""
 _RATE_SECONDS: Final = 20
+_SHARES_OF_THE_KNEE: Final = (0.25, 0.5, 0.75, 0.9)
 _PLATEAU: Final = 1.03
 """Twice the streams for less than this much more throughput: the plateau."""
 
@@ -164,6 +166,21 @@ def doublings(most: int) -> Iterator[int]:
         yield streams
         streams *= 2
     yield most
+
+
+def rates_to_the_knee(points: Sequence[Point], knee: float | None) -> tuple[Level, ...]:
+    """Return rates from little to nearly all that is answered at the knee, rounded to two digits; none where no knee was found.
+
+    Requests that come at random queue before the server is full: what a rate costs no closed loop can show.
+    """
+    if knee is None:
+        return ()
+    answered = [
+        CurvePoint(point.concurrency, point.output_tokens_per_second / point.output_tokens)
+        for point in levels_of(points)
+    ]
+    most = throughput_at(answered, knee)
+    return tuple(Level(rate=float(f"{most * share:.2g}")) for share in _SHARES_OF_THE_KNEE)
 
 
 def on_the_plateau(points: Sequence[Point]) -> bool:

@@ -16,6 +16,10 @@ PLACE: Final = r"^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 """A site, a jurisdiction or a GPU class as it is written in a resource's name."""
 
 
+UNDECLARED: Final = "undeclared"
+"""The law of a cluster of one box, which no inventory describes: what a lane says of itself is all that is known there."""
+
+
 class NodesInvalid(RouterError):
     """The nodes' file can't be worked with; the message says what and where."""
 
@@ -51,6 +55,14 @@ class Node(Frozen):
     def _counts_what_it_names(self) -> Self:
         if (self.gpu is None) != (self.gpu_count == 0):
             raise ValueError(f"{self.name}: gpu and gpu_count go together: the class, and how many of it")
+        return self
+
+    @model_validator(mode="after")
+    def _stands_somewhere(self) -> Self:
+        if self.jurisdiction == UNDECLARED:
+            raise ValueError(
+                f"{self.name}: whose law is it under? `{UNDECLARED}` would let every lane's model run there"
+            )
         return self
 
 

@@ -79,6 +79,11 @@ class Register:
             owned = [(address, name) for address in addresses if not _is_loopback(address)]
             database.executemany("INSERT INTO address VALUES (?, ?)", owned)
 
+    def renew(self, name: str, fingerprint: str) -> None:
+        """Write down a node's other certificate."""
+        with self._transaction() as database:
+            database.execute("UPDATE node SET certificate_sha256 = ? WHERE name = ?", (fingerprint, name))
+
     def forget(self, name: str) -> bool:
         """Free a node's name and addresses; False where there was none."""
         with self._transaction() as database:

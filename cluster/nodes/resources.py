@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from cluster.nodes.inventory import PLACE, Node
+from cluster.nodes.inventory import PLACE, UNDECLARED, Node
 from models.laws import laws_within
 
 HEAD: Final = "node:__internal_head__"
@@ -23,12 +23,8 @@ OFFERED: Final = 1000.0
 TAKEN: Final = 0.001
 """How much of each a replica takes: enough to be placed by it."""
 
-
 LAW: Final = "private-lane/jurisdiction"
 """The label that says whose law a node is under."""
-
-UNDECLARED: Final = "undeclared"
-"""The law of a cluster of one box, which no inventory describes: what a lane says of itself is all that is known there."""
 
 
 def gpu_resource(gpu: str) -> str:

@@ -6,6 +6,7 @@ Nothing is started here, and nothing is written over: a machine is set up once, 
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -68,24 +69,21 @@ def make_head(
     ray_address = f"{head.address}:{ray_port}"
     authority = Authority.new("private-lane cluster authority", AUTHORITY_DAYS)
     token = SecretStr(secrets.token_hex(32))
-    key, own_addresses = new_key(), sorted({str(head.address), *LOOPBACK} - {"localhost"})
-    reached_at = [head.name, "localhost", *own_addresses]
-    certificate = authority.issue(head.name, reached_at, [SERVER, CLIENT], key.public_key(), NODE_DAYS)
+    own = _certified(head, authority)
     layout.folder(layout.enrol, ENROL_USER)
-    Register(layout.register, time.time).enter(head.name, own_addresses, fingerprint(certificate))
+    Register(layout.register, time.time).enter(head.name, _addresses(head), fingerprint(own.certificate))
     inventory = {"nodes": [node.model_dump(mode="json", exclude_defaults=True) for node in nodes]}
     unit_for_doors = _door_unit(site, bundle) if any(node.may_reach_out for node in nodes) else None
     written = [
         layout.write(layout.register, layout.register.read_bytes(), user=ENROL_USER),
         layout.write(layout.authority_key, authority.key_pem, user=ENROL_USER),
         layout.write(layout.authority, authority.pem, user=ENROL_USER),
-        layout.write(layout.enrol / "cert.pem", certificate, user=ENROL_USER),
-        layout.write(layout.enrol / "key.pem", key_pem(key), user=ENROL_USER),
+        *_enrol_tls_files(layout, own),
         layout.write(layout.enrol / "ray.token", token.get_secret_value(), user=ENROL_USER),
         layout.write(layout.etc / "nodes.yaml", yaml.safe_dump(inventory, sort_keys=False)),
         layout.write(layout.etc / "site.yaml", yaml.safe_dump(site.model_dump(mode="json"), sort_keys=False)),
         *_ray_files(layout, ThisNode(node=head, ray_address=ray_address), site, token),
-        *_tls_files(layout, authority.pem, certificate, key_pem(key)),
+        *_tls_files(layout, authority.pem, own.certificate, own.key),
         layout.write(layout.units / "lane-enrol.service", enrol_unit(site, enrol_port)),
         layout.write(
             layout.units / "lane-node.service", node_unit(site, _key_variables(bundle), ray_address=ray_address)
@@ -96,6 +94,21 @@ def make_head(
         if head.may_reach_out:
             written.append(layout.write(layout.units / "lane-door.service", unit_for_doors))
     return written
+
+
+def renew_head(layout: Layout) -> list[Path]:
+    """Give the head another certificate and key by the authority that it has, and return their files. Nodes trust both: nobody joins anew.
+
+    Raises `NotSetUp` on a machine that is not the head.
+    """
+    try:
+        authority = Authority.read(layout.authority.read_bytes(), layout.authority_key.read_bytes())
+    except OSError as error:
+        raise NotSetUp(f"{layout.authority_key}: {error.strerror}; the authority is on the head") from error
+    head = this_node(layout).node
+    own = _certified(head, authority)
+    Register(layout.register, time.time).renew(head.name, fingerprint(own.certificate))
+    return [*_enrol_tls_files(layout, own), *_tls_files(layout, authority.pem, own.certificate, own.key)]
 
 
 def make_node(layout: Layout, credentials: Credentials, address: str) -> list[Path]:
@@ -198,6 +211,31 @@ def _ray_files(layout: Layout, this: ThisNode, site: Site, token: SecretStr) -> 
         layout.write(layout.units / "lane-ray.service", ray_unit(this.node, site, this.ray_address)),
         layout.write(layout.units / "lane-weights.service", weights_unit()),
         *([] if this.node.head else [layout.write(layout.units / "lane-metrics.service", metrics_unit(site))]),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A machine's certificate and key, as PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def _certified(head: Node, authority: Authority) -> _Leaf:
+    key = new_key()
+    reached_at = [head.name, "localhost", *_addresses(head)]
+    return _Leaf(authority.issue(head.name, reached_at, [SERVER, CLIENT], key.public_key(), NODE_DAYS), key_pem(key))
+
+
+def _addresses(head: Node) -> list[str]:
+    return sorted({str(head.address), *LOOPBACK} - {"localhost"})
+
+
+def _enrol_tls_files(layout: Layout, own: _Leaf) -> list[Path]:
+    return [
+        layout.write(layout.enrol / "cert.pem", own.certificate, user=ENROL_USER),
+        layout.write(layout.enrol / "key.pem", own.key, user=ENROL_USER),
     ]
 
 

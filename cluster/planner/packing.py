@@ -129,10 +129,16 @@ class Packing:
         """Whether every replica has a place."""
         return not self.unplaced
 
+    @property
+    def upgrades_fit(self) -> bool:
+        """Whether each model's upgrade has room for the new replica beside the old ones."""
+        return all(surge.nodes for surge in self.surges)
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer of `lane plan --nodes --json`."""
         return {
             "fits": self.fits,
+            "upgrades_fit": self.upgrades_fit,
             "placed": [asdict(one) for one in self.placed],
             "unplaced": [asdict(one) for one in self.unplaced],
             "surge": [{**asdict(one), "reserved": bool(one.nodes)} for one in self.surges],

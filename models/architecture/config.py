@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from models.architecture.quantisation import weights_format
 from models.architecture.shape import Architecture, Attention, Experts, GroupedAttention, LatentAttention
 from models.errors import ConfigUnreadable
 
@@ -23,7 +24,7 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     architecture = _READERS[model_type](fields)
     quantised = config.get("quantization_config")
     if isinstance(quantised, Mapping):
-        architecture = replace(architecture, quantised_as=str(quantised.get("quant_method")))
+        architecture = replace(architecture, quantised_as=weights_format(quantised))
     _check(architecture)
     return architecture
 

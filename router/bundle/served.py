@@ -36,12 +36,14 @@ def serving_findings(source: Source) -> None:
 def served_models(models: Collection[ModelSpec], lanes: Collection[LaneSpec]) -> dict[str, ModelSpec]:
     """Return the models by name as they are to be served: under the laws that their lanes claim, and exact where a lane is."""
     exact = {lane.base_model for lane in lanes if lane.determinism == "exact"}
-    return {
-        model.name: (made_exact(model) if model.name in exact else model).model_copy(
-            update={"jurisdictions": claimed_laws(model, lanes) or ()}
-        )
-        for model in models
-    }
+    return {model.name: _under_its_laws(made_exact(model) if model.name in exact else model, lanes) for model in models}
+
+
+def _under_its_laws(model: ModelSpec, lanes: Collection[LaneSpec]) -> ModelSpec:
+    laws = claimed_laws(model, lanes)
+    if laws == ():
+        raise ValueError(f"{model.name}: jurisdictions: its lanes' claims exclude each other")
+    return model.model_copy(update={"jurisdictions": laws or ()})
 
 
 def claimed_laws(model: ModelSpec, lanes: Collection[LaneSpec]) -> tuple[str, ...] | None:

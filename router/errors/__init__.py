@@ -40,6 +40,7 @@
     └── LaneFailed                an attempt ended without an answer; `cause` picks the next rung
         ├── LaneTimeout           no connection, first token, next token or end in time
         ├── LaneUnreachable       connection refused, reset, DNS, TLS
+        │   └── ReplicaLost       a replica went while it answered; others of its lane go on
         ├── LaneOverloaded        the lane is full
         │   ├── LaneStarting      its model had no replica, and the first one is on its way
         │   └── LaneSaturated     its engines are full, and no place comes free in time
@@ -97,6 +98,7 @@ from router.errors.lanes import (
     LaneStarting,
     LaneTimeout,
     LaneUnreachable,
+    ReplicaLost,
 )
 from router.errors.outcome import (
     Outcome,
@@ -166,6 +168,7 @@ __all__ = [
     "Outcome",
     "PermitOutdated",
     "PolicyDenied",
+    "ReplicaLost",
     "RetrievalUnavailable",
     "RouterError",
     "ScanUnavailable",

@@ -42,6 +42,10 @@ class LaneUnreachable(LaneFailed):
     cause = "connection"
 
 
+class ReplicaLost(LaneUnreachable):
+    """What answered is gone, and others like it go on: that says nothing of the lane."""
+
+
 class LaneOverloaded(LaneFailed):
     """The lane has no room; `retry_after_seconds` says when to come back."""
 

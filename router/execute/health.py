@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from router.breakers import Board, Breaker, OwnBoard, Pass, Verdict
 from router.bundle.files import LaneSpec
-from router.errors import LaneMisbehaved, LaneOverloaded, LaneSaturated, LaneTimeout, LaneUnreachable
+from router.errors import LaneMisbehaved, LaneOverloaded, LaneSaturated, LaneTimeout, LaneUnreachable, ReplicaLost
 from router.execute.retries import RetryBudget
 
 
@@ -85,6 +85,8 @@ def verdict_of(error: BaseException | None, lane: LaneSpec, *, callers_deadline:
             return "succeeded"
         case LaneTimeout():
             return "neither" if callers_deadline else "failed"
+        case ReplicaLost():  # Else one replica's end, under load, closes the lane to all that the others could answer.
+            return "neither"
         case LaneUnreachable() | LaneMisbehaved():
             return "failed"
         case LaneSaturated():  # Our own limit: it says nothing of the provider.

@@ -9,6 +9,7 @@ import torch
 from typing_extensions import override
 from vllm import AsyncEngineArgs
 from vllm.exceptions import VLLMClientError
+from vllm.inputs import TextPrompt
 from vllm.pooling_params import PoolingParams
 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -57,8 +58,12 @@ class Embedder(PrivateEngine):
 
     async def _embed(self, call: LaneCall, index: int) -> tuple[Embedding, int]:
         request_id = f"{call.trace_id}-{call.attempt}-{index}"
+        # Salted as a chat's: a causal model keeps the beginnings of what it embeds as well.
+        prompt = TextPrompt(prompt=call.messages[index].text)
+        if call.cache_salt is not None:
+            prompt["cache_salt"] = call.cache_salt
         try:
-            async for output in self.engine.encode(call.messages[index].text, _POOLING, request_id):
+            async for output in self.engine.encode(prompt, _POOLING, request_id):
                 numbers = output.outputs.data.to(torch.float32).numpy().astype("<f4").tobytes()
                 return Embedding(index, numbers), len(output.prompt_token_ids)
         except VLLMClientError as error:

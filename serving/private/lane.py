@@ -14,7 +14,15 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from models.spec import ModelSpec
-from router.errors import LaneFailed, LaneMisbehaved, LaneOverloaded, LaneStarting, LaneUnreachable, RouterError
+from router.errors import (
+    LaneFailed,
+    LaneMisbehaved,
+    LaneOverloaded,
+    LaneStarting,
+    LaneUnreachable,
+    ReplicaLost,
+    RouterError,
+)
 from router.lane import LaneCall, LaneEvent
 from serving.private.cold_start import ColdStart
 from serving.private.replicas import ReplicaCounts
@@ -42,7 +50,8 @@ class PrivateLane:
     async def stream(self, call: LaneCall) -> AsyncGenerator[tuple[LaneEvent, ...], None]:
         """Answer a call. Closing the generator, or cancelling its reader, aborts the request in the engine.
 
-        A replica that goes before it has said anything is replaced by another one, once, where there is another one.
+        A replica that goes before it has said anything is replaced by another one, once, where there is another one. Raises `ReplicaLost`
+        for one that goes later, where there is.
         """
         self._admit(call)
         began, spoke = time.monotonic(), False
@@ -52,9 +61,11 @@ class PrivateLane:
                     spoke = True
                     yield batch
             return
-        except LaneUnreachable:
-            if spoke or (self._replicas() or 0) < 2:  # The one that is gone still counts.
+        except LaneUnreachable as error:
+            if (self._replicas() or 0) < 2:  # The one that is gone still counts.
                 raise
+            if spoke:
+                raise ReplicaLost(error.lane, error.because) from error
         left = replace(call, deadline_seconds=call.deadline_seconds - (time.monotonic() - began))
         async with aclosing(self._ask(left)) as batches:
             async for batch in batches:

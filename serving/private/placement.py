@@ -68,6 +68,17 @@ def placement_of(spec: ModelSpec) -> Placement:
     return Placement(spec.cpus_per_replica, 0, {}, labels, (first, *[rank] * (ranks - 1)))
 
 
+def demand_of(spec: ModelSpec) -> str:
+    """Say what a replica asks of the cluster: processors and GPUs, and on what kind of node."""
+    amounts = [f"{amount:g} {what}" for amount, what in ((spec.cpus_per_replica, "CPU"), (spec.gpus, "GPU")) if amount]
+    kind = [
+        *([f"of class {spec.gpu}"] if spec.gpu else []),
+        *([f"at {spec.site}"] if spec.site else []),
+        *([f"under the law of {' or '.join(spec.jurisdictions)}"] if spec.jurisdictions else []),
+    ]
+    return " ".join([" and ".join(amounts) or "a place", *kind])
+
+
 def stages_are_whole(nodes: Iterable[str], tensor_parallel_size: int) -> bool:
     """Whether each pipeline stage has its ranks on one node. `nodes` are those of the group's bundles, in any order.
 

@@ -2,7 +2,7 @@
 
 A model's load is counted in replicas: as many as bring the requests open down to the profile's knee each, and the caches below their
 limit. A request that waits in an engine's queue and may not leave counts twice: traffic that may leave can spill over to a hosted lane,
-this can't, so it gets its next replica sooner. Delays, bounds and the way down one by one are Ray Serve's.
+this can't, so it gets its next replica sooner. The delays are Ray Serve's.
 """
 
 import math

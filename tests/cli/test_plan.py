@@ -297,3 +297,15 @@ def test_a_run_of_too_few_levels_takes_no_older_profiles_place(measured: Lane, t
     (steps,) = [ground["source"] for ground in answer(result)["grounds"] if ground["what"] == "step times"]
     assert steps.startswith("fitted to the profile of 2026-01-01")
     assert "passed over: 2026-01-02T00:00:00Z: fewer than 3 levels" in steps
+
+
+def test_a_site_without_room_for_an_upgrade_is_a_no_unless_a_gap_is_accepted(lane: Lane, tmp_path: Path) -> None:
+    nodes = tmp_path / "nodes.yaml"
+    nodes.write_text("nodes:\n  - {name: one, memory_gib: 8, cpus: 8, site: a, jurisdiction: de}\n")
+
+    refused, accepted = lane("--nodes", str(nodes)), lane("--nodes", str(nodes), "--no-surge", "--json")
+
+    assert refused.exit_code == 1
+    assert "no room for an upgrade" in refused.stdout
+    assert accepted.exit_code == 0
+    assert (answer(accepted)["fits"], answer(accepted)["upgrades_fit"]) == (True, False)

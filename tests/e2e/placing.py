@@ -17,6 +17,7 @@ from cluster.environment import ray_environment
 # Ray reads its environment when it is imported.
 os.environ.update(ray_environment(os.environ, provider_keys=()))
 os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_SERVE_ENABLE_HA_PROXY": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "0"}
+os.environ |= {"RAY_SERVE_SLOW_STARTUP_WARNING_S": "1", "RAY_SERVE_SLOW_STARTUP_WARNING_PERIOD_S": "1"}
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # A busy machine starts three of them slowly.
 
 import ray
@@ -30,8 +31,10 @@ from cluster.nodes.resources import labels_of, offered_by
 from models.spec import EngineSpec, ModelSpec, Scaling
 from serving.applications import Applications
 from serving.in_service import InService, model_application
+from serving.model_status import model_statuses
 from serving.private.deployment import deployment_name, model_options
 from serving.settings import read_settings
+from serving.statuses import application_states
 from serving.surge import NoRoom
 
 WAIT_SECONDS = 120.0
@@ -134,7 +137,11 @@ def _story() -> dict[str, Any]:
     fleet.adjust([more], version)
     until(lambda: len(_running(names["small"])) == 2, "two replicas of the adjusted model")
     asked = {handle.where.remote().result()[1] for _ in range(40)}
+    stuck = TOO_LARGE.model_copy(update={"jurisdictions": ("us",)})
+    serve.run_many([RunTarget(application(stuck, Path()), "stuck", None)], wait_for_applications_running=False)
+    until(lambda: model_statuses([stuck], application_states())["huge"].lacks is not None, "what no node has room for")
     return {
+        "lacks": {name: one.lacks for name, one in model_statuses([stuck, more], application_states()).items()},
         "stands": {name: node for name, (node, _) in before.items()},
         "groups": groups,
         "spread": spread,

@@ -61,11 +61,15 @@ def test_replicas_of_a_tensor_parallel_model_stand_on_different_nodes_though_eac
 
 def test_no_replica_stands_under_a_law_that_its_lanes_do_not_claim(seen: dict[str, Any]) -> None:
     assert seen["spread"]["lawful"] == ["three"] * 3
-    assert "no node has room for bound (on l40s under the law of eu)" in seen["no_room_there"]
+    assert "no node has room for bound (0.1 CPU and 2 GPU of class l40s under the law of eu)" in seen["no_room_there"]
 
 
 def test_a_model_that_no_node_holds_whole_is_refused_though_there_are_gpus_enough_in_all(seen: dict[str, Any]) -> None:
     assert "no node has room for huge" in seen["no_room"]
+
+
+def test_a_replica_that_finds_no_node_says_what_it_asks_for(seen: dict[str, Any]) -> None:
+    assert seen["lacks"] == {"huge": "0.1 CPU and 4 GPU of class h100 under the law of us", "small": None}
 
 
 def test_other_numbers_start_no_engine_again_and_cut_no_request(seen: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from models.architecture import Architecture, LatentAttention, architecture_of
 from models.errors import ConfigUnreadable
+from models.memory import published_precision
 
 LLAMA_8B: Mapping[str, Any] = {
     "model_type": "llama",
@@ -68,6 +69,23 @@ def test_a_model_with_windows_and_biased_experts_has_the_published_number_of_par
     assert architecture.active_parameters / 1e9 == pytest.approx(5.1, abs=0.05)
     assert architecture.windows[:3] == (128, None, 128)
     assert architecture.quantised_as == "mxfp4"
+
+
+@pytest.mark.parametrize(
+    ("quantised", "precision"),
+    [
+        ({"quant_method": "fp8"}, "fp8"),
+        ({"quant_method": "gptq", "bits": 8}, "int8"),
+        ({"quant_method": "awq", "bits": 4}, "int4"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "int4"),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "fp8"),
+        ({"quant_method": "modelopt_fp4", "quant_algo": "NVFP4"}, "fp4"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"type": "float", "num_bits": 8}}}}, "fp8"),
+        ({"quant_method": "compressed-tensors", "config_groups": {"g": {"weights": {"type": "int", "num_bits": 4}}}}, "int4"),
+    ],
+)  # fmt: skip
+def test_the_weights_format_is_read_however_its_maker_says_it(quantised: dict[str, object], precision: str) -> None:
+    assert published_precision(architecture_of(LLAMA_8B | {"quantization_config": quantised})) == precision
 
 
 def test_a_model_with_latent_attention_has_the_published_number_of_parameters() -> None:

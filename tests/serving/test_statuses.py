@@ -33,3 +33,11 @@ def test_what_serve_says_of_the_deployments_goes_before_what_it_says_of_the_appl
 
     assert ApplicationState("DEPLOYING", "deploying", {"a": silent, "b": telling}).because == "no room"
     assert ApplicationState("DEPLOYING", "deploying", {"a": silent}).because == "deploying"
+
+
+def test_a_replica_that_finds_no_node_is_told_from_one_that_takes_long_to_start() -> None:
+    said = "Deployment 'm' in application 'a' has 1 replicas that have taken more than 30s to"
+
+    assert DeploymentState({"RUNNING": 1, "STARTING": 1}, f"{said} be scheduled. This may").waits_for_a_place
+    assert not DeploymentState({"STARTING": 1}, f"{said} initialize.").waits_for_a_place
+    assert not DeploymentState({"RUNNING": 2}, f"{said} be scheduled. This may").waits_for_a_place

@@ -6,11 +6,21 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from benchmarks.throughput.lengths import Shape
+from benchmarks.throughput.lengths import Around, Shape
 from benchmarks.throughput.orders import Answered, Order
 from benchmarks.throughput.prompts import Prompter, WordsUnknown
+from benchmarks.throughput.run import Run, levels_to_measure
 from benchmarks.throughput.slo import parse_terms
-from benchmarks.throughput.sweep import Level, LevelFailed, Server, Sweep, doublings, on_the_plateau
+from benchmarks.throughput.sweep import (
+    Level,
+    LevelFailed,
+    Measured,
+    Server,
+    Sweep,
+    doublings,
+    on_the_plateau,
+    rates_to_the_knee,
+)
 from tests.benchmarks.throughput.runs import a_point, a_sample
 
 TEMPLATE = 31
@@ -91,6 +101,34 @@ def test_past_the_servers_width_more_streams_bring_only_waiting(prompter: Prompt
             break
 
     assert [point.concurrency for point in points] == [1, 2, 4, 8, 16]
+
+
+def test_rates_go_up_to_what_is_answered_at_the_knee(prompter: Prompter) -> None:
+    """Four at a time, a second each: four requests a second are the most."""
+    sweep = sweep_of(SteadyServer(width=4), prompter)
+    points = [
+        sweep.measure(Level(concurrency=streams), shapes_for(Level(concurrency=streams)), int).point
+        for streams in (1, 2, 4, 8)
+    ]
+
+    assert rates_to_the_knee(points, 4) == tuple(Level(rate=rate) for rate in (1, 2, 3, 3.6))
+    assert rates_to_the_knee(points, None) == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "rates"), [((), [0.95, 1.9, 2.8, 3.4]), ((Level(rate=0.7),), [0.7])], ids=["none of one's own", "one's own"]
+)
+def test_a_sweep_ends_with_rates(prompter: Prompter, own: tuple[Level, ...], rates: list[float]) -> None:
+    """The knee is at 95% of the plateau: 3.8 at once, and as many a second."""
+    sweep, done = sweep_of(SteadyServer(width=4), prompter), list[Measured]()
+    closed = [Level(concurrency=streams) for streams in doublings(64)]
+    run = Run("m", "lane", Around(100, 20, 0), [*closed, *own], sweep=True)
+
+    for level in levels_to_measure(run, done):
+        done.append(sweep.measure(level, shapes_for(level), int))
+
+    assert [one.point.concurrency for one in done if one.point.rate is None] == [1, 2, 4, 8, 16]
+    assert [one.point.rate for one in done if one.point.rate is not None] == rates
 
 
 def test_no_prompt_is_sent_twice_and_each_is_as_long_as_asked(prompter: Prompter) -> None:

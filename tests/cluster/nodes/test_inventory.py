@@ -25,6 +25,7 @@ def test_the_example_reads_in_its_own_order() -> None:
         ([ONE, ONE], "the name gpu-1 stands for 2 nodes"),
         ([ONE | {"address": "10.0.0.1"}, ONE | {"name": "b", "address": "10.0.0.1"}], "the address 10.0.0.1 stands"),
         ([ONE | {"head": True}, ONE | {"name": "b", "head": True}], "2 nodes are marked as head"),
+        ([ONE | {"jurisdiction": "undeclared"}], "nodes.0: gpu-1: whose law is it under?"),
         ([ONE | {"gpu": "h100"}], "nodes.0: gpu-1: gpu and gpu_count go together"),
         ([ONE | {"gpu_count": 2}], "gpu and gpu_count go together"),
         ([ONE | {"name": "Gpu 1"}], "nodes.0.name"),

@@ -5,13 +5,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from cluster.authority import fingerprint
 from cluster.environment import PROVIDER_KEYS
 from cluster.examine import certificates
 from cluster.nodes import NodesInvalid
 from cluster.nodes.errors import AlreadySetUp, NotSetUp
 from cluster.nodes.layout import Layout
-from cluster.nodes.setup import forget_here, make_head, new_token, this_node
+from cluster.nodes.register import Register
+from cluster.nodes.setup import forget_here, make_head, new_token, renew_head, this_node
 from cluster.nodes.units import CHECK_TIMER, check_unit, ray_command, ray_unit
 from tests.cluster.nodes.heads import NODES, SITE, STARTER, a_head, a_node
 
@@ -137,6 +140,36 @@ def test_the_doctor_tells_until_when_the_heads_and_the_authoritys_certificates_a
 
     assert found == {"certificate": "ok", "authority": "ok"}
     assert certificates(tmp_path) == ()
+
+
+def test_another_certificate_for_the_head_is_by_the_same_authority_and_for_the_same_addresses(tmp_path: Path) -> None:
+    head = a_head(tmp_path)
+    before = {path: path.read_bytes() for path in (head.tls / "cert.pem", head.tls / "key.pem", head.authority)}
+
+    written = renew_head(head)
+
+    old, new = (
+        x509.load_pem_x509_certificate(pem)
+        for pem in (before[head.tls / "cert.pem"], (head.tls / "cert.pem").read_bytes())
+    )
+    new.verify_directly_issued_by(x509.load_pem_x509_certificate(before[head.authority]))
+    assert new.serial_number != old.serial_number
+    assert names_of(new) == names_of(old)
+    assert (head.tls / "key.pem").read_bytes() != before[head.tls / "key.pem"]
+    assert (head.tls / "ca.pem").read_bytes() == before[head.authority]
+    assert (head.enrol / "cert.pem").read_bytes() == (head.tls / "cert.pem").read_bytes()
+    (joined,) = Register(head.register, lambda: 0.0).joined()
+    assert joined.certificate_sha256 == fingerprint((head.tls / "cert.pem").read_bytes())
+    assert {path.stat().st_mode & 0o777 for path in written if path.name == "key.pem"} == {0o600}
+
+
+def names_of(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+
+def test_a_certificate_is_renewed_on_the_head_alone(tmp_path: Path) -> None:
+    with pytest.raises(NotSetUp, match="the authority is on the head"):
+        renew_head(Layout(tmp_path))
 
 
 def test_leaving_removes_every_credential_and_unit(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def test_each_sort_of_machine_is_a_group_that_offers_what_the_machine_would(
     for name, machine in by_name.items():
         parameters = found[name]["rayStartParams"]
         assert json.loads(json.loads(parameters["resources"])) == offered_by(machine)
+        assert found[name]["labels"] == {"private-lane/jurisdiction": machine.jurisdiction}
         limits = found[name]["template"]["spec"]["containers"][0]["resources"]["limits"]
         assert limits["nvidia.com/gpu"] == machine.gpu_count
 

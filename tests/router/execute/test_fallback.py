@@ -23,6 +23,7 @@ from router.errors import (
     LaneRefused,
     LaneTimeout,
     LaneUnreachable,
+    ReplicaLost,
     RouterError,
 )
 from router.execute.health import LaneHealth
@@ -148,6 +149,14 @@ def test_a_lane_that_failed_again_and_again_is_left_alone_by_the_next_request() 
         "far": "it failed 5 times within 30 s, and is asked again in 15 s",
     }
     assert [(event.stage, event.name) for event in bench.kept(Skipped)] == [("rung", "far")]
+
+
+def test_replicas_that_go_while_others_answer_close_no_lane() -> None:
+    health = LaneHealth()
+    for _ in range(20):
+        Bench(PLAN, run={"health": health}, far=[ReplicaLost("far", "its engine hung")], near=HELLO).play()
+
+    assert health.off(LANES.values(), 0.0) == {}
 
 
 def test_with_nothing_left_the_caller_is_told_that_the_lane_is_left_alone_for_now() -> None:

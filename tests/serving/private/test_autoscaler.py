@@ -80,7 +80,7 @@ def test_replicas_that_have_not_reported_yet_count_as_idle(autoscaler: Any) -> N
     assert autoscaler._load(context({}, 3.0)) == Load(3.0)
 
 
-def test_a_model_on_several_gpus_scales_by_placement_groups() -> None:
+def test_a_model_in_stages_on_several_gpus_scales_by_placement_groups() -> None:
     spec = ModelSpec(
         name="large",
         family="llama",
@@ -89,7 +89,7 @@ def test_a_model_on_several_gpus_scales_by_placement_groups() -> None:
         licence="x",
         context_tokens=4096,
         gpu="h100",
-        engine=EngineSpec(tensor_parallel_size=2),
+        engine=EngineSpec(tensor_parallel_size=2, pipeline_parallel_size=2),
         scaling=SCALING,
     )
 
@@ -97,7 +97,7 @@ def test_a_model_on_several_gpus_scales_by_placement_groups() -> None:
 
     deployment = application._bound_deployment
     assert deployment._deployment_config.autoscaling_config.max_replicas == 4
-    assert deployment._replica_config.placement_group_bundles[0]["GPU"] == 2
+    assert [bundle["GPU"] for bundle in deployment._replica_config.placement_group_bundles] == [1, 1, 1, 1]
 
 
 def test_the_page_lists_every_metric_of_an_engine() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from models.spec import ModelSpec, Scaling
 from router.contract import Label, Sampling
-from router.errors import LaneStarting, LaneUnreachable
+from router.errors import LaneStarting, LaneUnreachable, ReplicaLost
 from router.lane import Lane, LaneCall, LaneEvent, TextDelta
 from serving.private.cold_start import ColdStart
 
@@ -124,9 +124,15 @@ def test_where_there_is_no_other_replica_the_ladder_goes_on_at_once(replicas: in
 def test_after_the_first_word_nothing_is_asked_again() -> None:
     handle = Handle([(TextDelta("Par"),), None], [(TextDelta("x"),)])
 
-    with pytest.raises(LaneUnreachable):
+    with pytest.raises(ReplicaLost):
         asyncio.run(answer(lane_of(handle, 2), a_call()))
     assert len(handle.calls) == 1
+
+
+def test_the_only_replica_is_the_lane() -> None:
+    with pytest.raises(LaneUnreachable) as raised:
+        asyncio.run(answer(lane_of(Handle([(TextDelta("Par"),), None]), 1), a_call()))
+    assert not isinstance(raised.value, ReplicaLost)
 
 
 def test_who_cannot_wait_for_a_model_at_zero_is_told_so_and_its_start_is_begun_once() -> None:

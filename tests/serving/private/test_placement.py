@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.spec import EngineSpec, ModelSpec
-from serving.private.placement import Placement, executor_backend, placement_of, stages_are_whole
+from serving.private.placement import Placement, demand_of, executor_backend, placement_of, stages_are_whole
 
 MARKS = {"private": 0.001, "gpu_h100": 0.001}
 
@@ -53,6 +53,13 @@ def test_each_node_of_a_replica_must_be_under_a_law_that_its_lanes_claim() -> No
         placement_of(deep).options()["placement_group_bundle_label_selector"]
         == [{"private-lane/jurisdiction": "in(us,undeclared)"}] * 4
     )
+
+
+def test_what_a_replica_asks_for_is_said_in_words() -> None:
+    spec = a_spec(tensor=2, gpu="h100", site="munich", jurisdictions=("eu", "uk"))
+
+    assert demand_of(spec) == "4 CPU and 2 GPU of class h100 at munich under the law of eu or uk"
+    assert demand_of(a_spec()) == "4 CPU"
 
 
 def test_a_pipeline_is_a_bundle_for_each_gpu_which_ray_may_spread_and_its_process_holds_none() -> None:
