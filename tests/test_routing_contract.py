@@ -137,7 +137,9 @@ def test_the_fallback_rules_name_every_cause_with_its_ladder_and_errors() -> Non
         assert row[1] == (f"`on_{cause}`" if f"on_{cause}" in keys else "none"), cause
         raising = sorted(kind.__name__ for kind in all_errors() if issubclass(kind, LaneFailed) and kind.cause == cause)
         named = sorted(
-            re.findall(r"`(Lane\w+|ContractViolated|FoundBeforeLeaving|AnswerWithheld|BudgetExhausted)`", row[2])
+            re.findall(
+                r"`(Lane\w+|ReplicaLost|ContractViolated|FoundBeforeLeaving|AnswerWithheld|BudgetExhausted)`", row[2]
+            )
         )
         assert named == [name for name in raising if name != "LaneFailed"], cause
 

@@ -16,6 +16,7 @@ def test_each_rule_that_the_bundle_demands_is_tried_from_the_loosest_to_the_stri
     assert [rule.window_tokens for rule in rules if rule.release == "window"] == [32, 64]
 
 
+@pytest.mark.slow
 def test_the_first_piece_comes_with_the_token_that_lets_it_go() -> None:
     lane = Paced(tokens=120, first_seconds=0.02, gap_seconds=0.004)
 

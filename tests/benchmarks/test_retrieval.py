@@ -15,6 +15,7 @@ def passage(number: int) -> Passage:
     return Passage(f"p-{number}", f"d-{number}", "root", "s", "", text, Label(), None)
 
 
+@pytest.mark.slow
 def test_every_planted_falsehood_is_caught_and_no_honest_answer_accused() -> None:
     planted = plant([passage(number) for number in range(12)])
 

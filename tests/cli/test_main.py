@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -8,6 +9,7 @@ from cli.main import app
 HEAVY = ("vllm", "ray", "torch", "transformers", "openai")
 
 
+@pytest.mark.slow
 def test_help_loads_no_engine() -> None:
     program = f"import sys, cli.main; print([name for name in {HEAVY} if name in sys.modules])"
 

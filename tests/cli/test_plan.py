@@ -208,6 +208,7 @@ def test_a_model_that_no_layout_holds_is_a_no_that_says_what_is_short(lane: Lane
     assert "GiB a GPU are missing" in answer(result)["because"]
 
 
+@pytest.mark.slow
 def test_a_start_that_this_machine_remembers_goes_before_the_profiles_and_is_told_as_measured(
     measured: Lane, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def lines(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_intents_of_ones_own_are_learned_and_the_rest_is_carried_over(lines: Path, tmp_path: Path) -> None:
     code, out, told = run("--data", lines, "--out", tmp_path / "heads", "--json")
 

@@ -50,6 +50,7 @@ def test_openai_s_client_reads_whole_answers_and_streams_of_chat_completions(pro
     assert chunks[-1].usage is not None
 
 
+@pytest.mark.slow
 def test_openai_s_client_reads_whole_answers_and_streams_of_responses(provider: StandIn) -> None:
     with openai_of(provider) as client:
         answer = client.responses.create(model="m", input="?")
@@ -221,6 +222,7 @@ def test_a_half_open_peer_never_answers_and_never_hangs_up(provider: StandIn) ->
     assert provider.hung_up == 0
 
 
+@pytest.mark.slow
 def test_the_network_below_can_delay_cut_freeze_refuse_and_swallow(provider: StandIn) -> None:
     def error_of(port: int) -> type[Exception]:
         client = openai.OpenAI(api_key=provider.key, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0, timeout=0.5)

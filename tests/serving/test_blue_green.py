@@ -12,6 +12,7 @@ UP = {"fails": 'echo "no room" >&2; exit 1', "hangs": "exec sleep 30"}
 
 
 @pytest.mark.parametrize(("up", "says"), [("fails", "it did not start: no room"), ("hangs", "not ready within 2 s")])
+@pytest.mark.slow
 def test_a_colour_that_does_not_come_up_is_ended_and_the_reason_told(
     up: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+import pytest
 
 from serving.processes import Brood
 
@@ -33,6 +34,7 @@ def _ours(pids: set[int]) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if process.pid in pids and process.status() != "zombie"]
 
 
+@pytest.mark.slow
 def test_one_that_starts_others_is_ended_with_all_of_them_and_with_their_shared_memory() -> None:
     prefix, brood = f"lane-{uuid4().hex}", Brood()
     breeder = subprocess.Popen([sys.executable, "-c", _BREEDER, _CHILD, prefix])

@@ -31,6 +31,7 @@ def a_run() -> Report:
     )
 
 
+@pytest.mark.slow
 def test_of_several_rounds_the_median_one_stands_for_its_level(tmp_path: Path) -> None:
     report = a_run()
     disturbed = tuple(point.model_copy(update={"output_tokens_per_second": 1.0}) for point in report.profile.points)
@@ -57,6 +58,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
     return write_run(a_run(), tmp_path_factory.mktemp("run"), parse_terms("ttft_p95=1s"))
 
 
+@pytest.mark.slow
 def test_a_page_stands_alone_and_shows_table_curves_machine_and_remarks(written: tuple[Path, ...]) -> None:
     page = written[0].read_text()
 

@@ -407,6 +407,7 @@ def test_a_client_that_goes_away_before_the_first_token_is_noticed_too(tmp_path:
         assert outcome_of_last(door).ended == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_door_that_closes_in_the_middle_says_so_in_its_ledger(tmp_path: Path, provider: StandIn) -> None:
     provider.behaviour = Behaviour(stall_after=2)
     failed: list[BaseException] = []
@@ -472,6 +473,7 @@ def test_a_disk_that_is_full_sends_nothing(door: OpenDoor, provider: StandIn) ->
     assert len(provider.received) == sent
 
 
+@pytest.mark.slow
 def test_sixty_four_at_once_are_all_answered_and_chained(tmp_path: Path, provider: StandIn) -> None:
     async def all_at_once(socket: Path, door: OpenDoor) -> list[str]:
         async with door_client(socket) as client, asyncio.TaskGroup() as tasks:

@@ -59,6 +59,7 @@ def ids(found: list[Found]) -> list[str]:
     return [one.passage.id for one in found]
 
 
+@pytest.mark.slow
 def test_a_passage_of_a_jsonl_file_is_one_chunk_with_its_own_id(
     indexes: Path, tmp_path: Path, tiers: TiersFile
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_passage_of_a_jsonl_file_is_one_chunk_with_its_own_id(
         assert ids(ask(indexes, "refund in days", depth=depth)) == ["a-1", "b-1"]
 
 
+@pytest.mark.slow
 def test_a_passage_that_the_model_could_not_read_whole_is_split(
     indexes: Path, tmp_path: Path, tiers: TiersFile
 ) -> None:
